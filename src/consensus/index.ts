@@ -1,0 +1,2 @@
+/** Agreement: chained PBFT with skip certificates (consensus.md). */
+export * from "./record.js";

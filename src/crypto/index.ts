@@ -1,0 +1,2 @@
+/** Cryptography with native code, for nodes and tools. */
+export type * from "./interface.js";

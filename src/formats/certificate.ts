@@ -1,0 +1,179 @@
+import type { SetVerifier, Sha256 } from "../crypto/index.js";
+import {
+  concatBytes,
+  type Digest,
+  type Epoch,
+  type ParticipantNumber,
+  type Reader,
+  toHex,
+  utf8,
+  VALIDATORS_MAX,
+  type View,
+  Writer,
+  ZERO_DIGEST,
+} from "../primitives/index.js";
+
+/** PBFT's prepare and commit, and the vote to leave a view. */
+export type VoteKind = "PREPARE" | "COMMIT" | "TIMEOUT";
+
+const KIND_CODES = { PREPARE: 1, COMMIT: 2, TIMEOUT: 3 } as const;
+const KINDS: readonly (VoteKind | undefined)[] = [undefined, "PREPARE", "COMMIT", "TIMEOUT"];
+
+/** What one vote says; TIMEOUT carries the zero digest. */
+export interface VoteSubject {
+  readonly kind: VoteKind;
+  readonly epoch: Epoch;
+  readonly view: View;
+  readonly hash: Digest;
+}
+
+/**
+ * A quorum's votes on one subject. PREPARE gives a PrepareQC, COMMIT a CommitQC, TIMEOUT a TC.
+ * `signers` is a 32-bit bitmap of validator indices, `signature` as the certificate scheme makes it.
+ */
+export interface Certificate extends VoteSubject {
+  readonly signers: number;
+  readonly signature: Uint8Array;
+}
+
+/** A CommitQC and the PrepareQC of the same block: it travels and is stored as this pair. */
+export interface CommitProof {
+  readonly prepare: Certificate;
+  readonly commit: Certificate;
+}
+
+/** One validator as agreement sees it. */
+export interface Validator {
+  readonly participant: ParticipantNumber;
+  readonly name: string;
+  /** Public key of the certificate scheme. */
+  readonly publicKey: Uint8Array;
+}
+
+/** The validators of one epoch, in the order of their participant numbers. */
+export interface ValidatorSet {
+  readonly epoch: Epoch;
+  readonly members: readonly Validator[];
+  /** H("sabha/valset/1" ‖ canonical(members)). */
+  readonly hash: Digest;
+}
+
+/** f: the number of Byzantine validators that n survive. */
+export const faultsTolerated = (n: number): number => Math.floor((n - 1) / 3);
+
+/** q = ⌈(n+f+1)/2⌉: two quorums share f+1 validators (SAFE-1). */
+export const quorumOf = (n: number): number => Math.ceil((n + faultsTolerated(n) + 1) / 2);
+
+/** Indices whose bits are set, ascending. */
+export function signersOf(bitmap: number): number[] {
+  const indices: number[] = [];
+  for (let index = 0; index < 32; index += 1) if ((bitmap >>> index) & 1) indices.push(index);
+  return indices;
+}
+
+/** The bitmap of distinct indices below 32. */
+export function bitmapOf(indices: Iterable<number>): number {
+  let bitmap = 0;
+  for (const index of indices) bitmap |= 1 << index;
+  return bitmap >>> 0;
+}
+
+/** The bytes that a vote signs (consensus.md §2): kind, chain, epoch, set, view and hash are all bound. */
+export function voteBytes(
+  subject: VoteSubject,
+  chain: { readonly chainId: Digest; readonly valsetHash: Digest },
+): Uint8Array {
+  return new Writer(160)
+    .fixed(VOTE_TAG)
+    .u8(KIND_CODES[subject.kind])
+    .hex(chain.chainId)
+    .u64(subject.epoch)
+    .hex(chain.valsetHash)
+    .u64(subject.view)
+    .hex(subject.hash)
+    .finish();
+}
+
+const VOTE_TAG = utf8("sabha/vote/1");
+const VALSET_TAG = utf8("sabha/valset/1");
+
+/** Builds a set from members in any order. */
+export function makeValidatorSet(sha256: Sha256, epoch: Epoch, validators: readonly Validator[]): ValidatorSet {
+  const members = [...validators].sort((left, right) => left.participant - right.participant);
+  const writer = new Writer(2_048).u64(epoch);
+  writer.list(members, (member) => writer.u32(member.participant).text(member.name).variable(member.publicKey));
+  return { epoch, members, hash: toHex(sha256(concatBytes(VALSET_TAG, writer.finish()))) as Digest };
+}
+
+/**
+ * Quorum, shape and signature of a certificate under the set of its epoch. The only place that accepts
+ * one (SAFE-2); the empty, the padded and the sub-quorum bitmap are refused before any curve arithmetic.
+ */
+export function verifyCertificate(
+  certificate: Certificate,
+  chain: { readonly chainId: Digest; readonly set: ValidatorSet; readonly verifier: SetVerifier },
+): boolean {
+  const n = chain.set.members.length;
+  if (certificate.epoch !== chain.set.epoch || certificate.view < 1) return false;
+  if ((certificate.kind === "TIMEOUT") !== (certificate.hash === ZERO_DIGEST)) return false;
+  if (n < 32 && certificate.signers >= 2 ** n) return false;
+  const signers = signersOf(certificate.signers);
+  if (signers.length < quorumOf(n)) return false;
+  const message = voteBytes(certificate, { chainId: chain.chainId, valsetHash: chain.set.hash });
+  return chain.verifier.verifyCertificate(signers, message, certificate.signature);
+}
+
+/** Largest certificate signature: 31 Ed25519 signatures. */
+const CERTIFICATE_SIGNATURE_BYTES_MAX = VALIDATORS_MAX * 64;
+
+export function writeCertificate(writer: Writer, certificate: Certificate): void {
+  writer.u8(KIND_CODES[certificate.kind]).u64(certificate.epoch).u64(certificate.view).hex(certificate.hash);
+  writer.u32(certificate.signers).variable(certificate.signature);
+}
+
+export function readVoteKind(reader: Reader): VoteKind {
+  return KINDS[reader.u8()] ?? reader.refuse("unknown vote kind");
+}
+
+export const writeVoteKind = (writer: Writer, kind: VoteKind): Writer => writer.u8(KIND_CODES[kind]);
+
+export function readCertificate(reader: Reader): Certificate {
+  return {
+    kind: readVoteKind(reader),
+    epoch: reader.u64() as Epoch,
+    view: reader.u64() as View,
+    hash: reader.digest(),
+    signers: reader.u32(),
+    signature: reader.variable(CERTIFICATE_SIGNATURE_BYTES_MAX).slice(),
+  };
+}
+
+/** Canonical bytes of a certificate; equal bytes are the same certificate. */
+export function encodeCertificate(certificate: Certificate): Uint8Array {
+  const writer = new Writer(192);
+  writeCertificate(writer, certificate);
+  return writer.finish();
+}
+
+export function writeCommitProof(writer: Writer, proof: CommitProof): void {
+  writeCertificate(writer, proof.prepare);
+  writeCertificate(writer, proof.commit);
+}
+
+/** Also refuses two certificates that are not a pair. */
+export function readCommitProof(reader: Reader): CommitProof {
+  const prepare = readCertificate(reader);
+  const commit = readCertificate(reader);
+  if (!isCommitPair(prepare, commit)) reader.refuse("not a PrepareQC and CommitQC of one block");
+  return { prepare, commit };
+}
+
+export function isCommitPair(prepare: Certificate, commit: Certificate): boolean {
+  return (
+    prepare.kind === "PREPARE" &&
+    commit.kind === "COMMIT" &&
+    prepare.epoch === commit.epoch &&
+    prepare.view === commit.view &&
+    prepare.hash === commit.hash
+  );
+}

@@ -1,0 +1,7 @@
+/** Pure shapes on the wire, on disk and in proofs, and their verification. */
+export * from "./batch.js";
+export * from "./block.js";
+export * from "./canonical-json.js";
+export * from "./certificate.js";
+export * from "./genesis.js";
+export * from "./results.js";

@@ -1,0 +1,2 @@
+/** Money: a deterministic state machine over finalised batches (ledger.md). */
+export type * from "./contract.js";
