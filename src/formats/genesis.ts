@@ -1,5 +1,28 @@
-import type { SchemeName } from "../crypto/index.js";
-import type { Id128, ParticipantNumber } from "../primitives/index.js";
+import type { SchemeName, Sha256 } from "../crypto/index.js";
+import {
+  type Digest,
+  type Epoch,
+  fromHex,
+  type Id128,
+  type ParticipantNumber,
+  toHex,
+  VALIDATORS_MAX,
+  VALIDATORS_MIN,
+} from "../primitives/index.js";
+import { makeValidatorSet, type ValidatorSet } from "./certificate.js";
+import {
+  amount,
+  flag,
+  hex,
+  integer,
+  list,
+  object,
+  oneOf,
+  parseCanonical,
+  type Shape,
+  ShapeError,
+  text,
+} from "./json-shape.js";
 
 /**
  * The genesis file: everything that the banks agreed on before the first block. It is JSON in its one
@@ -99,4 +122,157 @@ export interface RulebookRail {
 export interface ParticipantCaps {
   readonly accounts: number;
   readonly pendings: number;
+}
+
+/** Bounds of the file; what a real consortium needs is far below. */
+const GENESIS_BYTES_MAX = 256 * 1_048_576;
+const PARTICIPANTS_MAX = 1_024;
+const KEYS_MAX = 16;
+const ADDRESSES_MAX = 8;
+const ACCOUNTS_MAX = 1_048_576;
+const ASSETS_MAX = 64;
+const RAILS_MAX = 64;
+
+const U32_MAX = 0xffff_ffff;
+
+/** Sizes of a scheme's public key and proof of possession, in bytes. */
+const SCHEME_SIZES = {
+  bls12381: { key: 48, proof: 96 },
+  ed25519: { key: 32, proof: 64 },
+  "keyed-hash": { key: 32, proof: 32 },
+} as const;
+
+const title = text(/^[^\p{Cc}\p{Cs}]{1,64}$/u, "a text of 1 to 64 characters without control characters");
+const participantName = text(
+  /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/,
+  "a name of 1 to 32 letters, digits, hyphens or underscores",
+);
+const participantId = integer(1, U32_MAX) as Shape<ParticipantNumber>;
+const id128 = hex(16) as Shape<Id128>;
+
+const participant: Shape<GenesisParticipant> = object<GenesisParticipant>({
+  number: participantId,
+  name: participantName,
+  role: oneOf("authority", "bank", "observer"),
+  keys: list(
+    0,
+    KEYS_MAX,
+    object<GenesisParticipant["keys"][number]>({
+      publicKey: hex(32),
+      scopes: list(1, 3, oneOf("submit", "approve", "govern")),
+    }),
+  ),
+});
+
+const validator: Shape<GenesisValidator> = object<GenesisValidator>({
+  participant: participantId,
+  consensusKey: hex(32, 48),
+  proofOfPossession: hex(32, 96),
+  networkKey: hex(32),
+  addresses: list(1, ADDRESSES_MAX, text(/^\/[\x21-\x7e]{1,255}$/, "a multiaddr of at most 256 characters")),
+});
+
+const rail: Shape<RulebookRail> = object<
+  Omit<RulebookRail, "accountDailyMaximum">,
+  Required<Pick<RulebookRail, "accountDailyMaximum">>
+>(
+  {
+    number: integer(0, 255),
+    name: text(
+      /^[A-Za-z0-9][A-Za-z0-9 _-]{0,31}$/,
+      "a name of 1 to 32 letters, digits, spaces, hyphens or underscores",
+    ),
+    minimum: amount,
+    maximum: amount,
+    timeoutSecondsMax: integer(0, U32_MAX),
+    partialPost: flag,
+  },
+  { accountDailyMaximum: amount },
+);
+
+const rulebook: Shape<Rulebook> = object<Rulebook>({
+  assets: list(
+    1,
+    ASSETS_MAX,
+    object<RulebookAsset>({
+      number: integer(0, U32_MAX),
+      code: text(/^[A-Z]{3}$/, "three capital letters"),
+      exponent: integer(0, 18),
+    }),
+  ),
+  rails: list(1, RAILS_MAX, rail),
+  defaultAsset: integer(0, U32_MAX),
+  defaultRail: integer(0, 255),
+  schemeDayOffsetSeconds: integer(-86_400, 86_400),
+  checkpointBlocks: integer(1, 1_000_000),
+  expiriesPerBlockMax: integer(1, 1_000_000),
+  participantCaps: object<ParticipantCaps>({ accounts: integer(0, U32_MAX), pendings: integer(0, U32_MAX) }),
+});
+
+const genesis: Shape<Genesis> = object<Genesis>({
+  format: oneOf("sabha/genesis/1"),
+  name: title,
+  timestamp: integer(0, 253_402_300_799_999),
+  scheme: oneOf("bls12381", "ed25519", "keyed-hash"),
+  participants: list(1, PARTICIPANTS_MAX, participant),
+  validators: list(VALIDATORS_MIN, VALIDATORS_MAX, validator),
+  rulebook,
+  accounts: list(
+    0,
+    ACCOUNTS_MAX,
+    object<GenesisAccount>({
+      id: id128,
+      owner: participantId,
+      asset: integer(0, U32_MAX),
+      kind: oneOf("customer", "clearing", "settlement", "issuance"),
+    }),
+  ),
+  funding: list(0, ACCOUNTS_MAX, object<GenesisFunding>({ debit: id128, credit: id128, amount })),
+});
+
+/** The numbering that the rest of the system indexes by, and key sizes that depend on the scheme. */
+const orderedGenesis: Shape<Genesis> = (value, path) => {
+  const parsed = genesis(value, path);
+  for (const [index, { number }] of parsed.participants.entries()) {
+    if (number !== index + 1)
+      throw new ShapeError(`participants[${index}].number`, `${number} where ${index + 1} follows`);
+  }
+  const sizes = SCHEME_SIZES[parsed.scheme];
+  let previous = 0;
+  for (const [index, member] of parsed.validators.entries()) {
+    const at = `validators[${index}]`;
+    if (member.participant <= previous) throw new ShapeError(`${at}.participant`, "not in ascending order");
+    if (member.participant > parsed.participants.length)
+      throw new ShapeError(`${at}.participant`, "no such participant");
+    hex(sizes.key)(member.consensusKey, `${at}.consensusKey`);
+    hex(sizes.proof)(member.proofOfPossession, `${at}.proofOfPossession`);
+    previous = member.participant;
+  }
+  return parsed;
+};
+
+/**
+ * Reads a genesis file: canonical encoding, known members only, types, ranges and numbering. Whether
+ * keys, proofs of possession and funding hold is judged by whoever runs a node, not here.
+ */
+export function parseGenesis(
+  bytes: Uint8Array,
+):
+  | { readonly ok: true; readonly genesis: Genesis }
+  | { readonly ok: false; readonly fault: { readonly path: string; readonly detail: string } } {
+  const parsed = parseCanonical(bytes, GENESIS_BYTES_MAX, orderedGenesis);
+  return parsed.ok ? { ok: true, genesis: parsed.value } : parsed;
+}
+
+/** SHA-256 of the genesis file: every signature in the system is bound to it. */
+export const chainIdOf = (sha256: Sha256, genesisBytes: Uint8Array): Digest => toHex(sha256(genesisBytes)) as Digest;
+
+/** The validators of epoch 0. */
+export function genesisValidatorSet(sha256: Sha256, genesis: Genesis): ValidatorSet {
+  const members = genesis.validators.map((member) => ({
+    participant: member.participant,
+    name: (genesis.participants[member.participant - 1] as GenesisParticipant).name,
+    publicKey: fromHex(member.consensusKey) as Uint8Array,
+  }));
+  return makeValidatorSet(sha256, 0 as Epoch, members);
 }

@@ -4,4 +4,5 @@ export * from "./block.js";
 export * from "./canonical-json.js";
 export * from "./certificate.js";
 export * from "./genesis.js";
+export * from "./outcome.js";
 export * from "./results.js";
