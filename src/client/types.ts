@@ -1,0 +1,231 @@
+/**
+ * Shapes of the JSON-RPC interface as a client sees them. Amounts are decimal strings of minor units;
+ * heights, views and times (UTC milliseconds) are safe integers; ids, hashes and keys lower-case hex.
+ */
+
+/** A transfer to submit; asset and rail come from the rulebook where they are left out. */
+export interface TransferRequest {
+  /** 32 hex digits; `newTransferId` makes one. Keep it until the answer is there: it makes retries safe. */
+  readonly id: string;
+  readonly debitAccountId: string;
+  readonly creditAccountId: string;
+  /** Minor units. */
+  readonly amount: string | bigint;
+  readonly asset?: number;
+  readonly rail?: number;
+  readonly code?: number;
+  readonly flags?: readonly TransferFlagName[];
+  /** The pending transfer that this one posts or voids. */
+  readonly pendingId?: string;
+  readonly timeoutSeconds?: number;
+  /** The bank's own key, 32 hex digits. */
+  readonly reference?: string;
+  /** Salted commitment to private remittance data, 32 hex digits. */
+  readonly remittanceHash?: string;
+  readonly priority?: number;
+}
+
+export type TransferFlagName = "pending" | "post_pending" | "void_pending" | "linked" | "balancing_debit";
+
+/** An account to open for the bank that signs. */
+export interface AccountRequest {
+  readonly id: string;
+  readonly asset?: number;
+  readonly kind: "customer" | "clearing";
+  readonly flags?: readonly string[];
+}
+
+export interface AccountAction {
+  readonly accountId: string;
+  readonly action: "freeze" | "unfreeze" | "close";
+}
+
+export interface SubmitOptions {
+  readonly waitFor?: "admitted" | "final";
+  /** How long the node may wait for finality. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** What became of one record. */
+export interface SubmitResult {
+  readonly id: string;
+  readonly status: "admitted" | "final";
+  /** Name of the result code, with `final`. */
+  readonly result?: string;
+  readonly height?: number;
+}
+
+export interface Account {
+  readonly id: string;
+  readonly owner: number;
+  readonly asset: number;
+  readonly kind: string;
+  readonly flags: readonly string[];
+  readonly debitsPending: string;
+  readonly debitsPosted: string;
+  readonly creditsPending: string;
+  readonly creditsPosted: string;
+}
+
+export interface Transfer {
+  readonly id: string;
+  readonly debitAccountId: string;
+  readonly creditAccountId: string;
+  readonly amount: string;
+  readonly actualAmount: string;
+  readonly pendingId?: string;
+  readonly reference?: string;
+  readonly remittanceHash?: string;
+  readonly timeoutSeconds: number;
+  readonly asset: number;
+  readonly rail: number;
+  readonly code: number;
+  readonly priority: number;
+  readonly flags: readonly string[];
+  readonly result: string;
+  readonly height: number;
+  readonly index: number;
+  readonly timestamp: number;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Asks for what follows; absent at the end. */
+  readonly cursor?: string;
+}
+
+export interface ChainStatus {
+  readonly chainId: string;
+  readonly name: string;
+  readonly height: number;
+  readonly executedHeight: number;
+  readonly view: number;
+  readonly epoch: number;
+  readonly finalizedHash: string;
+  readonly finalizedTimestamp: number;
+  readonly stateRoot: string;
+  readonly stateHeight: number;
+  readonly resultsRoot: string;
+  readonly syncing: boolean;
+  readonly targetHeight?: number;
+  readonly diverged: boolean;
+  readonly participant: number;
+  readonly version: string;
+}
+
+export interface CertificateJson {
+  readonly kind: "PREPARE" | "COMMIT" | "TIMEOUT";
+  readonly epoch: number;
+  readonly view: number;
+  readonly hash: string;
+  /** Validator indices. */
+  readonly signers: readonly number[];
+  readonly signature: string;
+}
+
+export interface Block {
+  readonly height: number;
+  readonly hash: string;
+  readonly parentHash: string;
+  readonly epoch: number;
+  readonly view: number;
+  readonly parentView: number;
+  readonly timestamp: number;
+  readonly proposer: number;
+  readonly type: string;
+  readonly batchesRoot: string;
+  readonly valsetHash: string;
+  readonly claim: {
+    readonly height: number;
+    readonly resultsRoot: string;
+    readonly stateHeight: number;
+    readonly stateRoot: string;
+  };
+  /** Views that were skipped since the parent. */
+  readonly skippedViews: readonly number[];
+  readonly executed: boolean;
+  readonly batches: readonly {
+    readonly digest: string;
+    readonly size: number;
+    readonly kind?: string;
+    readonly participant?: number;
+    readonly count?: number;
+    readonly notAfter?: number;
+    /** The signed bytes, with `full`. */
+    readonly bytes?: string;
+  }[];
+  /** Canonical header bytes, with `full`. */
+  readonly header?: string;
+  /** Outcomes in order, with `full`, once executed. */
+  readonly transfers?: readonly Transfer[];
+}
+
+export interface Finality {
+  readonly height: number;
+  readonly hash: string;
+  readonly prepare: CertificateJson;
+  readonly commit: CertificateJson;
+  /** Canonical header bytes, from the one that the certificates name down to the block's own. */
+  readonly headers: readonly string[];
+}
+
+export interface ConsensusStatus {
+  readonly epoch: number;
+  readonly view: number;
+  readonly leader: number;
+  readonly leaderName: string;
+  readonly finalizedView: number;
+  readonly finalizedHeight: number;
+  readonly quorum: number;
+  readonly faultsTolerated: number;
+  readonly quorumMargin: number;
+  readonly validators: readonly {
+    readonly index: number;
+    readonly participant: number;
+    readonly name: string;
+    readonly connected: boolean;
+    readonly isSelf: boolean;
+    readonly lastVote?: { readonly kind: string; readonly view: number; readonly agoMs: number };
+  }[];
+  readonly halt?: { readonly reason: string; readonly missing: readonly string[] };
+}
+
+export interface Evidence {
+  readonly signer: number;
+  readonly name: string;
+  readonly epoch: number;
+  readonly view: number;
+  readonly votes: readonly { readonly kind: string; readonly hash: string; readonly signature: string }[];
+}
+
+export interface Peer {
+  readonly index: number;
+  readonly name: string;
+  readonly peerId: string;
+  readonly connected: boolean;
+  readonly addresses: readonly string[];
+  readonly connectedSince?: number;
+  readonly roundTripMs?: number;
+}
+
+export type StreamName = "blocks" | "transfers" | "events";
+
+export interface SubscriptionFilter {
+  readonly accountId?: string;
+  readonly participant?: number;
+}
+
+/** One notification; `cursor` resumes right behind it. */
+export interface StreamItem {
+  readonly stream: StreamName;
+  readonly cursor: string;
+  readonly item: Block | Transfer | StreamEvent;
+}
+
+/** What the ledger did that no transfer of a client says by itself. */
+export interface StreamEvent {
+  readonly type: string;
+  readonly height: number;
+  readonly [field: string]: unknown;
+}
