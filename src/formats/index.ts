@@ -4,5 +4,7 @@ export * from "./block.js";
 export * from "./canonical-json.js";
 export * from "./certificate.js";
 export * from "./genesis.js";
+export * as shape from "./json-shape.js";
+export * from "./money.js";
 export * from "./outcome.js";
 export * from "./results.js";
