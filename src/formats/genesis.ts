@@ -190,7 +190,8 @@ const rail: Shape<RulebookRail> = object<
   { accountDailyMaximum: amount },
 );
 
-const rulebook: Shape<Rulebook> = object<Rulebook>({
+/** Members, types and ranges of a rulebook, wherever it comes from. */
+export const rulebookShape: Shape<Rulebook> = object<Rulebook>({
   assets: list(
     1,
     ASSETS_MAX,
@@ -216,7 +217,7 @@ const genesis: Shape<Genesis> = object<Genesis>({
   scheme: oneOf("bls12381", "ed25519", "keyed-hash"),
   participants: list(1, PARTICIPANTS_MAX, participant),
   validators: list(VALIDATORS_MIN, VALIDATORS_MAX, validator),
-  rulebook,
+  rulebook: rulebookShape,
   accounts: list(
     0,
     ACCOUNTS_MAX,
