@@ -8,3 +8,4 @@ export * as shape from "./json-shape.js";
 export * from "./money.js";
 export * from "./outcome.js";
 export * from "./results.js";
+export * from "./state-proof.js";

@@ -1,2 +1,6 @@
-/** Money: a deterministic state machine over finalised batches (ledger.md). */
-export type * from "./contract.js";
+/** Pure money: accounts, transfers, the rulebook, and the roots that prove them. */
+export * from "./contract.js";
+export * from "./genesis-ledger.js";
+export { Ledger, type LedgerOptions } from "./ledger.js";
+export * from "./outcomes.js";
+export * from "./views.js";
