@@ -12,4 +12,4 @@ export const sha256: Sha256 = (bytes) => {
  * while it changes, so views of a SharedArrayBuffer are copied first.
  */
 export const unshared = (bytes: Uint8Array): Uint8Array =>
-  bytes.buffer instanceof SharedArrayBuffer ? bytes.slice() : bytes;
+  bytes.buffer instanceof SharedArrayBuffer ? new Uint8Array(bytes) : bytes;

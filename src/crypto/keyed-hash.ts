@@ -41,7 +41,7 @@ class KeyedHashVerifier implements SetVerifier {
 
   constructor(sha256: Sha256, keys: readonly Uint8Array[]) {
     this.#sha256 = sha256;
-    this.#keys = keys.map((key) => key.slice());
+    this.#keys = keys.map((key) => new Uint8Array(key));
   }
 
   verifyVote(signer: number, message: Uint8Array, signature: Uint8Array): boolean {

@@ -22,7 +22,7 @@ export const ed25519: Ed25519 = {
 
   sign(secretKey, message) {
     assert(secretKey.length === 64, "an Ed25519 secret key has 64 bytes");
-    return noble.sign(message, secretKey.slice(0, 32));
+    return noble.sign(message, secretKey.subarray(0, 32));
   },
 
   verify(publicKey, message, signature) {

@@ -34,7 +34,7 @@ class SignatureListVerifier implements SetVerifier {
 
   constructor(ed25519: Ed25519, keys: readonly Uint8Array[]) {
     this.#ed25519 = ed25519;
-    this.#keys = keys.map((key) => key.slice());
+    this.#keys = keys.map((key) => new Uint8Array(key));
   }
 
   verifyVote(signer: number, message: Uint8Array, signature: Uint8Array): boolean {

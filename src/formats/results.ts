@@ -35,45 +35,10 @@ export function readResultLeaf(reader: Reader): ResultLeaf {
   };
 }
 
-/** Peaks of the RFC 9162 tree over the first `size` leaves, largest subtree first (≤ 53 digests). */
-export interface CompactRange {
-  readonly size: number;
-  readonly peaks: readonly Uint8Array[];
-}
-
-export const EMPTY_RANGE: CompactRange = { size: 0, peaks: [] };
-
-const node = (sha256: Sha256, left: Uint8Array, right: Uint8Array): Uint8Array => {
-  const bytes = new Uint8Array(65);
-  bytes[0] = 1;
-  bytes.set(left, 1);
-  bytes.set(right, 33);
-  return sha256(bytes);
-};
-
 /** RFC 9162 §2.1.1 leaf hash. */
 export function hashResultLeaf(sha256: Sha256, leaf: ResultLeaf): Uint8Array {
   const bytes = encodeResultLeaf(leaf);
   const prefixed = new Uint8Array(bytes.length + 1);
   prefixed.set(bytes, 1);
   return sha256(prefixed);
-}
-
-/** The range one leaf longer. */
-export function appendLeaf(sha256: Sha256, range: CompactRange, leafHash: Uint8Array): CompactRange {
-  const peaks = [...range.peaks];
-  let carry = leafHash;
-  for (let size = range.size; size % 2 === 1; size = (size - 1) / 2)
-    carry = node(sha256, peaks.pop() as Uint8Array, carry);
-  peaks.push(carry);
-  return { size: range.size + 1, peaks };
-}
-
-/** RFC 9162 tree head: the hash of nothing for an empty tree. */
-export function treeHead(sha256: Sha256, range: CompactRange): Uint8Array {
-  if (range.size === 0) return sha256(new Uint8Array(0));
-  let root = range.peaks[range.peaks.length - 1] as Uint8Array;
-  for (let index = range.peaks.length - 2; index >= 0; index -= 1)
-    root = node(sha256, range.peaks[index] as Uint8Array, root);
-  return root;
 }
