@@ -1,0 +1,298 @@
+import type { BatchKind } from "../formats/index.js";
+import { assert, BATCH_RECORDS_MAX, type Digest, type Height, RECORD_BYTES } from "../primitives/index.js";
+import type { ReplicaFact, ReplicaView, SubmitVerdict } from "../replica/index.js";
+import type { BatchSubmission, RecordsSubmission, SubmissionOptions, SubmissionOutcome } from "./ports.js";
+
+/** Local settings of submission; every queue has its bound here. */
+export interface SubmissionLimits {
+  /** Least time between two batches made of small calls, ms; an idle node sends the first call at once. */
+  readonly delayMs: number;
+  /** Records of calls that are in no batch yet. */
+  readonly queuedRecordsMax: number;
+  /** Calls without an answer. */
+  readonly waitersMax: number;
+  /** Own batches on their way into the pool. */
+  readonly admissionsMax: number;
+  /** How long a batch may be ordered after it was signed, ms; below NOT_AFTER_WINDOW_MS. */
+  readonly notAfterMs: number;
+}
+
+export const SUBMISSION_LIMITS: SubmissionLimits = {
+  delayMs: 4,
+  queuedRecordsMax: 8 * BATCH_RECORDS_MAX,
+  waitersMax: 16_384,
+  admissionsMax: 16,
+  notAfterMs: 300_000,
+};
+
+export interface SubmitterOptions {
+  readonly replica: Pick<ReplicaView, "submit" | "subscribe" | "executedHeight">;
+  /** Signs for the node's own participant, with a fresh salt. */
+  readonly sign: (batch: { readonly kind: BatchKind; readonly records: Uint8Array; readonly notAfter: number }) => {
+    readonly bytes: Uint8Array;
+    readonly digest: Digest;
+  };
+  readonly digestOf: (batch: Uint8Array) => Digest;
+  /** Codes of a batch in an executed block, as `ExecutedBlock.codes`; for batches that are older than the call. */
+  readonly codesOf: (digest: Digest, height: Height) => Uint16Array | undefined;
+  readonly resultName: (code: number) => string;
+  readonly clock: SubmitterClock;
+  readonly limits?: Partial<SubmissionLimits>;
+}
+
+export interface SubmitterClock {
+  /** UTC milliseconds. */
+  wall(): number;
+  /** Monotonic milliseconds. */
+  now(): number;
+  /** Calls back once after `delayMs`, with 0 on the next turn; the returned function cancels. */
+  after(delayMs: number, callback: () => void): () => void;
+}
+
+/** One caller who waits. */
+interface Waiter {
+  readonly waitFor: "admitted" | "final";
+  readonly settle: (outcome: SubmissionOutcome) => void;
+  /** The batch that holds its records, once there is one. */
+  placed: Placed | undefined;
+}
+
+interface QueuedCall {
+  readonly waiter: Waiter;
+  readonly records: Uint8Array;
+}
+
+interface Placed {
+  readonly waiter: Waiter;
+  readonly digest: Digest;
+  /** First record and number of records in the batch; the caller of a signed batch has all of them. */
+  readonly offset: number;
+  readonly count: number | undefined;
+}
+
+const QUEUE_RETRY_MS = 100;
+
+/**
+ * Brings clients' records into batches and answers them when the ledger has. Small calls that come close
+ * together share one signed batch; the records of one call stay together and in order, so a chain of
+ * linked transfers never spans two batches. Ids make all of it safe to repeat, so nothing here retries.
+ */
+export class Submitter {
+  readonly #options: SubmitterOptions;
+  readonly #limits: SubmissionLimits;
+  readonly #queues = new Map<BatchKind, QueuedCall[]>();
+  /** Callers by the digest of the batch that they wait for. */
+  readonly #placed = new Map<Digest, Set<Placed>>();
+  readonly #unsubscribe: () => void;
+  #queuedRecords = 0;
+  #waiters = 0;
+  #admissions = 0;
+  #lastFlush = Number.NEGATIVE_INFINITY;
+  #cancelFlush: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(options: SubmitterOptions) {
+    this.#options = options;
+    this.#limits = { ...SUBMISSION_LIMITS, ...options.limits };
+    this.#unsubscribe = options.replica.subscribe((fact) => this.#onFact(fact));
+  }
+
+  /** Signs and submits records of the node's own participant; never rejects. */
+  submitRecords(submission: RecordsSubmission): Promise<SubmissionOutcome> {
+    const count = submission.records.length / RECORD_BYTES;
+    assert(Number.isInteger(count) && count >= 1 && count <= BATCH_RECORDS_MAX, "records of one batch");
+    return this.#wait(submission, (waiter) => {
+      if (this.#queuedRecords + count > this.#limits.queuedRecordsMax) {
+        waiter.settle({ type: "busy", retryAfterMs: QUEUE_RETRY_MS });
+        return;
+      }
+      const queue = this.#queues.get(submission.kind) ?? [];
+      this.#queues.set(submission.kind, queue);
+      queue.push({ waiter, records: submission.records });
+      this.#queuedRecords += count;
+      this.#scheduleFlush();
+    });
+  }
+
+  /** Submits a batch that its participant signed; never rejects. */
+  submitBatch(submission: BatchSubmission): Promise<SubmissionOutcome> {
+    const digest = this.#options.digestOf(submission.bytes);
+    return this.#wait(submission, (waiter) => {
+      this.#place({ waiter, digest, offset: 0, count: undefined });
+      this.#options.replica.submit(submission.bytes, (verdict) => this.#onVerdict(digest, [waiter], verdict));
+    });
+  }
+
+  /** Answers everybody who still waits. */
+  stop(): void {
+    this.#stopped = true;
+    this.#unsubscribe();
+    this.#cancelFlush?.();
+    const outcome: SubmissionOutcome = { type: "unavailable", reason: "stopping" };
+    for (const queue of this.#queues.values()) for (const call of queue) call.waiter.settle(outcome);
+    this.#queues.clear();
+    for (const digest of [...this.#placed.keys()]) {
+      for (const { waiter } of this.#waitersOf(digest)) waiter.settle(outcome);
+    }
+  }
+
+  /** A promise with one settlement, a deadline and an end when the client has gone. */
+  #wait(options: SubmissionOptions, start: (waiter: Waiter) => void): Promise<SubmissionOutcome> {
+    if (this.#stopped) return Promise.resolve({ type: "unavailable", reason: "stopping" });
+    if (this.#waiters >= this.#limits.waitersMax) {
+      return Promise.resolve({ type: "busy", retryAfterMs: QUEUE_RETRY_MS });
+    }
+    this.#waiters += 1;
+    return new Promise((resolve) => {
+      let settled = false;
+      const settle = (outcome: SubmissionOutcome): void => {
+        if (settled) return;
+        settled = true;
+        this.#waiters -= 1;
+        cancelTimeout();
+        options.signal.removeEventListener("abort", onGone);
+        this.#forget(waiter);
+        resolve(outcome);
+      };
+      const waiter: Waiter = { waitFor: options.waitFor, settle, placed: undefined };
+      const onGone = (): void => settle({ type: "timeout", digest: waiter.placed?.digest });
+      const cancelTimeout = this.#options.clock.after(options.timeoutMs, onGone);
+      options.signal.addEventListener("abort", onGone, { once: true });
+      start(waiter);
+    });
+  }
+
+  #scheduleFlush(): void {
+    if (this.#queuedRecords >= BATCH_RECORDS_MAX) {
+      this.#flush();
+    } else if (this.#cancelFlush === undefined) {
+      const delayMs = Math.max(0, this.#lastFlush + this.#limits.delayMs - this.#options.clock.now());
+      this.#cancelFlush = this.#options.clock.after(delayMs, () => this.#flush());
+    }
+  }
+
+  #flush(): void {
+    this.#cancelFlush?.();
+    this.#cancelFlush = undefined;
+    for (const [kind, queue] of this.#queues) {
+      while (queue.length > 0 && this.#admissions < this.#limits.admissionsMax) this.#sendBatch(kind, queue);
+      if (queue.length === 0) this.#queues.delete(kind);
+    }
+    this.#lastFlush = this.#options.clock.now();
+  }
+
+  #sendBatch(kind: BatchKind, queue: QueuedCall[]): void {
+    let count = 0;
+    let taken = 0;
+    for (; taken < queue.length; taken += 1) {
+      const more = (queue[taken] as QueuedCall).records.length / RECORD_BYTES;
+      if (count + more > BATCH_RECORDS_MAX) break;
+      count += more;
+    }
+    const calls = queue.splice(0, taken);
+    this.#queuedRecords -= count;
+    const records = joinRecords(calls, count);
+    const notAfter = this.#options.clock.wall() + this.#limits.notAfterMs;
+    const { bytes, digest } = this.#options.sign({ kind, records, notAfter });
+    let offset = 0;
+    for (const { waiter, records: own } of calls) {
+      const ownCount = own.length / RECORD_BYTES;
+      this.#place({ waiter, digest, offset, count: ownCount });
+      offset += ownCount;
+    }
+    this.#admissions += 1;
+    this.#options.replica.submit(bytes, (verdict) => {
+      this.#admissions -= 1;
+      const waiters = calls.map((call) => call.waiter);
+      this.#onVerdict(digest, waiters, verdict);
+      if (this.#queuedRecords > 0) this.#scheduleFlush();
+    });
+  }
+
+  #place(placed: Placed): void {
+    placed.waiter.placed = placed;
+    const others = this.#placed.get(placed.digest);
+    if (others === undefined) this.#placed.set(placed.digest, new Set([placed]));
+    else others.add(placed);
+  }
+
+  #forget(waiter: Waiter): void {
+    const { placed } = waiter;
+    if (placed === undefined) return;
+    const all = this.#placed.get(placed.digest);
+    all?.delete(placed);
+    if (all?.size === 0) this.#placed.delete(placed.digest);
+  }
+
+  #onVerdict(digest: Digest, waiters: readonly Waiter[], verdict: SubmitVerdict): void {
+    switch (verdict.type) {
+      case "admitted":
+        for (const waiter of waiters) if (waiter.waitFor === "admitted") waiter.settle({ type: "admitted", digest });
+        break;
+      case "ordered": {
+        for (const waiter of waiters) if (waiter.waitFor === "admitted") waiter.settle({ type: "admitted", digest });
+        const codes =
+          verdict.height <= this.#options.replica.executedHeight()
+            ? this.#options.codesOf(digest, verdict.height)
+            : undefined;
+        if (codes !== undefined) this.#onExecuted(digest, verdict.height, codes);
+        break;
+      }
+      case "busy":
+      case "refused":
+      case "unavailable":
+        for (const waiter of waiters) waiter.settle(verdict);
+        break;
+    }
+  }
+
+  #onFact(fact: ReplicaFact): void {
+    if (fact.type === "executed") {
+      for (const { digest, codes } of fact.batches) this.#onExecuted(digest, fact.height, codes);
+    } else if (fact.type === "batch-dropped") {
+      for (const { waiter } of this.#waitersOf(fact.digest)) {
+        waiter.settle({ type: "expired", digest: fact.digest });
+      }
+    }
+  }
+
+  #onExecuted(digest: Digest, height: Height, codes: Uint16Array): void {
+    const waiters = this.#waitersOf(digest);
+    if (waiters.length === 0) return;
+    const names = Array.from(codes, (code) => this.#options.resultName(code));
+    for (const { waiter, offset, count } of waiters) {
+      // One code for the whole batch: it was refused as such, or it has one record.
+      const all = count === undefined || names.length === 1;
+      waiter.settle({ type: "final", digest, height, results: all ? names : names.slice(offset, offset + count) });
+    }
+  }
+
+  #waitersOf(digest: Digest): readonly Placed[] {
+    return [...(this.#placed.get(digest) ?? [])];
+  }
+}
+
+function joinRecords(calls: readonly QueuedCall[], count: number): Uint8Array {
+  if (calls.length === 1) return (calls[0] as QueuedCall).records;
+  const joined = new Uint8Array(count * RECORD_BYTES);
+  let offset = 0;
+  for (const { records } of calls) {
+    joined.set(records, offset);
+    offset += records.length;
+  }
+  return joined;
+}
+
+/** The process's own clock and timers; timers do not keep a stopping process alive. */
+export const systemClock: SubmitterClock = {
+  wall: () => Date.now(),
+  now: () => performance.now(),
+  after(delayMs, callback) {
+    if (delayMs <= 0) {
+      const immediate = setImmediate(callback);
+      return () => clearImmediate(immediate);
+    }
+    const timer = setTimeout(callback, delayMs).unref();
+    return () => clearTimeout(timer);
+  },
+};
