@@ -8,6 +8,8 @@ export * from "./genesis.js";
 export * as shape from "./json-shape.js";
 export * from "./money.js";
 export * from "./outcome.js";
+export * from "./records.js";
+export * from "./result-codes.js";
 export * from "./results.js";
 export * from "./results-tree.js";
 export * from "./state-proof.js";
