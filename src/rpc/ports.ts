@@ -127,13 +127,15 @@ export interface AccountView {
   readonly asset: number;
   readonly kind: string;
   readonly flags: readonly string[];
+  /** The bank's own key; zeros where it gave none. */
+  readonly reference: Id128;
   readonly debitsPending: bigint;
   readonly debitsPosted: bigint;
   readonly creditsPending: bigint;
   readonly creditsPosted: bigint;
 }
 
-/** A transfer with its newest outcome. */
+/** A transfer with its first outcome and, where it was reserved, how that ended. */
 export interface TransferView {
   readonly id: Id128;
   readonly debitAccountId: Id128;
@@ -143,7 +145,8 @@ export interface TransferView {
   /** What moved or is reserved. */
   readonly actualAmount: bigint;
   readonly pendingId: Id128 | undefined;
-  readonly reference: string;
+  /** Zeros where there is none. */
+  readonly reference: Id128;
   readonly remittanceHash: string;
   readonly timeoutSeconds: number;
   readonly asset: number;
@@ -151,8 +154,14 @@ export interface TransferView {
   readonly code: number;
   readonly priority: number;
   readonly flags: readonly string[];
+  /** Whose batch carried it. */
+  readonly participant: ParticipantNumber;
   /** Name of the result code. */
   readonly result: string;
+  /** Where a two-phase transfer stands; `undefined` for others. */
+  readonly pendingState: "pending" | "posted" | "voided" | "expired" | undefined;
+  /** The outcome that posted, voided or expired it. */
+  readonly resolution: { readonly height: Height; readonly index: number } | undefined;
   readonly height: Height;
   /** Position among the outcomes of its block. */
   readonly index: number;

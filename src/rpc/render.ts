@@ -1,0 +1,192 @@
+import { type Certificate, signersOf } from "../formats/index.js";
+import { toHex } from "../primitives/index.js";
+import type {
+  AccountView,
+  BlockView,
+  ChainStatus,
+  ConsensusView,
+  EvidenceView,
+  FinalityView,
+  PeerView,
+  TransferView,
+} from "./ports.js";
+import type {
+  AccountJson,
+  BlockJson,
+  CertificateJson,
+  ConsensusStatusJson,
+  EvidenceJson,
+  FinalityJson,
+  PeerJson,
+  StatusJson,
+  TransferJson,
+} from "./schemas.js";
+
+/** From what the node knows to the JSON of the interface; fields are copied by name, so nothing else leaks out. */
+
+const ZERO_ID = "0".repeat(32);
+
+export const renderAccount = (view: AccountView): AccountJson => ({
+  id: view.id,
+  owner: view.owner,
+  asset: view.asset,
+  kind: view.kind,
+  flags: [...view.flags],
+  ...(view.reference === ZERO_ID ? {} : { reference: view.reference }),
+  debitsPending: view.debitsPending.toString(),
+  debitsPosted: view.debitsPosted.toString(),
+  creditsPending: view.creditsPending.toString(),
+  creditsPosted: view.creditsPosted.toString(),
+});
+
+export const renderTransfer = (view: TransferView): TransferJson => ({
+  id: view.id,
+  debitAccountId: view.debitAccountId,
+  creditAccountId: view.creditAccountId,
+  amount: view.amount.toString(),
+  actualAmount: view.actualAmount.toString(),
+  ...(view.pendingId === undefined ? {} : { pendingId: view.pendingId }),
+  ...(view.reference === ZERO_ID ? {} : { reference: view.reference }),
+  ...(view.remittanceHash === ZERO_ID ? {} : { remittanceHash: view.remittanceHash }),
+  timeoutSeconds: view.timeoutSeconds,
+  asset: view.asset,
+  rail: view.rail,
+  code: view.code,
+  priority: view.priority,
+  flags: [...view.flags],
+  participant: view.participant,
+  result: view.result,
+  ...(view.pendingState === undefined ? {} : { pendingState: view.pendingState }),
+  ...(view.resolution === undefined ? {} : { resolution: view.resolution }),
+  height: view.height,
+  index: view.index,
+  timestamp: view.timestamp,
+});
+
+export const renderStatus = (status: ChainStatus): StatusJson => ({
+  chainId: status.chainId,
+  name: status.name,
+  height: status.height,
+  executedHeight: status.executedHeight,
+  view: status.view,
+  epoch: status.epoch,
+  finalizedHash: status.finalizedHash,
+  finalizedTimestamp: status.finalizedTimestamp,
+  stateRoot: status.stateRoot,
+  stateHeight: status.stateHeight,
+  resultsRoot: status.resultsRoot,
+  syncing: status.syncing,
+  ...(status.targetHeight === undefined ? {} : { targetHeight: status.targetHeight }),
+  diverged: status.diverged,
+  participant: status.participant,
+  version: status.version,
+});
+
+export function renderBlock(view: BlockView, full: boolean, transfers?: readonly TransferView[]): BlockJson {
+  const { header } = view;
+  return {
+    height: header.height,
+    hash: view.hash,
+    parentHash: header.parentHash,
+    epoch: header.epoch,
+    view: header.view,
+    parentView: header.parentView,
+    timestamp: header.timestamp,
+    proposer: header.proposer,
+    type: header.type,
+    batchesRoot: header.batchesRoot,
+    valsetHash: header.valsetHash,
+    claim: {
+      height: header.executed.height,
+      resultsRoot: header.executed.resultsRoot,
+      stateHeight: header.executed.stateHeight,
+      stateRoot: header.executed.stateRoot,
+    },
+    skippedViews: header.skips.map((skip) => skip.view),
+    executed: view.executed,
+    batches: view.batches.map((batch) => renderBatch(batch, full)),
+    ...(full ? { header: toHex(view.headerBytes) } : {}),
+    ...(transfers === undefined ? {} : { transfers: transfers.map(renderTransfer) }),
+  };
+}
+
+function renderBatch(batch: BlockView["batches"][number], full: boolean): BlockJson["batches"][number] {
+  const { content } = batch;
+  return {
+    digest: batch.digest,
+    size: batch.size,
+    ...(content === undefined
+      ? {}
+      : {
+          kind: content.kind,
+          participant: content.participant,
+          count: content.count,
+          notAfter: content.notAfter,
+          ...(full ? { bytes: toHex(content.bytes) } : {}),
+        }),
+  };
+}
+
+const renderCertificate = (certificate: Certificate): CertificateJson => ({
+  kind: certificate.kind,
+  epoch: certificate.epoch,
+  view: certificate.view,
+  hash: certificate.hash,
+  signers: signersOf(certificate.signers),
+  signature: toHex(certificate.signature),
+});
+
+export const renderFinality = (view: FinalityView): FinalityJson => ({
+  height: view.height,
+  hash: view.hash,
+  prepare: renderCertificate(view.proof.prepare),
+  commit: renderCertificate(view.proof.commit),
+  headers: view.headers.map(toHex),
+});
+
+export const renderConsensus = (view: ConsensusView): ConsensusStatusJson => ({
+  epoch: view.epoch,
+  view: view.view,
+  leader: view.leader,
+  leaderName: view.validators[view.leader]?.name ?? "",
+  finalizedView: view.finalizedView,
+  finalizedHeight: view.finalizedHeight,
+  quorum: view.quorum,
+  faultsTolerated: view.faultsTolerated,
+  quorumMargin: view.quorumMargin,
+  validators: view.validators.map((validator) => ({
+    index: validator.index,
+    participant: validator.participant,
+    name: validator.name,
+    connected: validator.connected,
+    isSelf: validator.isSelf,
+    ...(validator.lastVote === undefined
+      ? {}
+      : {
+          lastVote: {
+            kind: validator.lastVote.kind,
+            view: validator.lastVote.view,
+            agoMs: Math.max(0, Math.round(validator.lastVote.agoMs)),
+          },
+        }),
+  })),
+  ...(view.halt === undefined ? {} : { halt: { reason: view.halt.reason, missing: [...view.halt.missing] } }),
+});
+
+export const renderEvidence = (view: EvidenceView): EvidenceJson => ({
+  signer: view.signer,
+  name: view.name,
+  epoch: view.epoch,
+  view: view.view,
+  votes: view.votes.map((vote) => ({ kind: vote.kind, hash: vote.hash, signature: toHex(vote.signature) })),
+});
+
+export const renderPeer = (view: PeerView): PeerJson => ({
+  index: view.index,
+  name: view.name,
+  peerId: view.peerId,
+  connected: view.connected,
+  addresses: [...view.addresses],
+  ...(view.connectedSince === undefined ? {} : { connectedSince: view.connectedSince }),
+  ...(view.roundTripMs === undefined ? {} : { roundTripMs: view.roundTripMs }),
+});
