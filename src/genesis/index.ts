@@ -1,0 +1,16 @@
+/** Making and checking the genesis of a consortium. */
+export { accountId, type CustomerAccount, infrastructureName, parseAccountsFile } from "./accounts.js";
+export { type Assembled, type Assembly, assembleGenesis } from "./assemble.js";
+export { type Card, encodeCard, makeCard, parseCard } from "./card.js";
+export { type CsvRow, type LineProblem, parseCsv } from "./csv.js";
+export {
+  BASE_PORT,
+  type NetworkMember,
+  type NetworkRequest,
+  planNetwork,
+  SETTLEMENT_FUNDING,
+  sampleCustomers,
+} from "./network.js";
+export { parseRulebook } from "./rulebook.js";
+export { type GenesisCheck, type GenesisReport, thresholds, verifyGenesis } from "./verify.js";
+export { parseYaml } from "./yaml.js";

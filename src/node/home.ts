@@ -1,0 +1,174 @@
+import { existsSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+import { sha256 } from "../crypto/index.js";
+import { chainIdOf, type Genesis, type GenesisParticipant, parseGenesis } from "../formats/index.js";
+import { verifyGenesis } from "../genesis/index.js";
+import { type Digest, toHex, type ValidatorIndex, validatorIndex } from "../primitives/index.js";
+import { CONFIG_BYTES_MAX, parseConfig, renderConfig } from "./config.js";
+import type { Config, ConfigChanges } from "./config-options.js";
+import { createFile, makeDirectory, readBounded } from "./files.js";
+import { HomeError } from "./home-error.js";
+import { createKey, type KeyAlgorithm, type KeyPurpose, readKey, readPassphrase, type StoredKey } from "./keystore.js";
+
+/** Longest genesis file that is read, in bytes; the format's own bound. */
+const GENESIS_BYTES_MAX = 256 * 1_048_576;
+
+/** A home's directory and settings, before anything else of it was read. */
+export interface HomeSettings {
+  readonly path: string;
+  readonly config: Config;
+}
+
+/** A home whose participant is part of a consortium. */
+export interface Home extends HomeSettings {
+  readonly genesisBytes: Uint8Array;
+  readonly genesis: Genesis;
+  readonly chainId: Digest;
+  readonly participant: GenesisParticipant;
+  /** Absent for a participant without a validator. */
+  readonly validator: ValidatorIndex | undefined;
+}
+
+/** The secret keys with which a validator's node works. */
+export interface NodeKeys {
+  readonly consensus: StoredKey;
+  readonly network: StoredKey;
+  readonly operation: StoredKey;
+}
+
+const configPath = (home: string): string => join(home, "config.yaml");
+const genesisPath = (home: string): string => join(home, "genesis.json");
+
+/** A path of the settings: absolute, or within the home. */
+export const homePath = (home: HomeSettings, path: string): string => (isAbsolute(path) ? path : join(home.path, path));
+
+/**
+ * Reads the settings of a home.
+ *
+ * @throws {HomeError} HOME_MISSING, CONFIG_BAD, FILE_UNREADABLE
+ */
+export function readSettings(path: string): HomeSettings {
+  const file = { path: configPath(path), what: "the settings" };
+  if (!existsSync(file.path)) throw new HomeError({ code: "HOME_MISSING", path });
+  const parsed = parseConfig(new TextDecoder().decode(readBounded(file, CONFIG_BYTES_MAX)));
+  if (!parsed.ok) throw new HomeError({ code: "CONFIG_BAD", path: file.path, problems: parsed.problems });
+  return { path, config: parsed.config };
+}
+
+/**
+ * Reads a home with its genesis file.
+ *
+ * @param thorough also check the genesis file's keys, proofs and money, as a node does before it starts
+ * @throws {HomeError} those of `readSettings`; FILE_MISSING; GENESIS_BAD
+ */
+export function readHome(path: string, thorough = false): Home {
+  const settings = readSettings(path);
+  const file = { path: genesisPath(path), what: "the genesis file" };
+  const genesisBytes = readBounded(file, GENESIS_BYTES_MAX);
+  const genesis = readGenesis(file.path, genesisBytes, thorough);
+  const participant = genesis.participants.find(({ name }) => name === settings.config.participant);
+  if (participant === undefined) {
+    const detail = `it does not know ${settings.config.participant}, the participant of config.yaml`;
+    throw new HomeError({ code: "GENESIS_BAD", path: file.path, detail });
+  }
+  const index = genesis.validators.findIndex((member) => member.participant === participant.number);
+  const validator = index < 0 ? undefined : validatorIndex(index);
+  return { ...settings, genesisBytes, genesis, chainId: chainIdOf(sha256, genesisBytes), participant, validator };
+}
+
+function readGenesis(path: string, bytes: Uint8Array, thorough: boolean): Genesis {
+  if (thorough) {
+    const report = verifyGenesis(bytes);
+    if (report.ok && report.genesis !== undefined) return report.genesis;
+    const detail = report.checks.flatMap(({ problems }) => problems).join("; ");
+    throw new HomeError({ code: "GENESIS_BAD", path, detail });
+  }
+  const parsed = parseGenesis(bytes);
+  if (parsed.ok) return parsed.genesis;
+  const { path: member, detail } = parsed.fault;
+  throw new HomeError({ code: "GENESIS_BAD", path, detail: member === "" ? detail : `${member}: ${detail}` });
+}
+
+/**
+ * The operation key of a home, which genesis must know.
+ *
+ * @throws {HomeError} those of `readKey`
+ */
+export function readOperationKey(home: Home, passphrase: string | undefined = passphraseOf(home)): StoredKey {
+  const key = readKey(home.path, "operation", passphrase);
+  const known = home.participant.keys.some(({ publicKey }) => publicKey === toHex(key.publicKey));
+  return known ? key : mismatch(home, key, "genesis.json does not list it");
+}
+
+/**
+ * The keys of a validator's home, which must be the ones that genesis names.
+ *
+ * @throws {HomeError} those of `readKey`; GENESIS_BAD where this participant validates nothing
+ */
+export function readNodeKeys(home: Home): NodeKeys {
+  const passphrase = passphraseOf(home);
+  const member = home.genesis.validators[home.validator ?? -1];
+  if (member === undefined) {
+    const detail = `${home.participant.name} is no validator in it, so there is no node to run`;
+    throw new HomeError({ code: "GENESIS_BAD", path: genesisPath(home.path), detail });
+  }
+  const read = (purpose: KeyPurpose, publicKey: string): StoredKey => {
+    const key = readKey(home.path, purpose, passphrase);
+    return toHex(key.publicKey) === publicKey ? key : mismatch(home, key, "genesis.json names another one");
+  };
+  return {
+    consensus: read("consensus", member.consensusKey),
+    network: read("network", member.networkKey),
+    operation: readOperationKey(home, passphrase),
+  };
+}
+
+function mismatch(home: Home, key: StoredKey, why: string): never {
+  const detail = `${why} as ${key.purpose} key of ${home.participant.name}`;
+  throw new HomeError({ code: "KEY_MISMATCH", path: join(home.path, "keys", `${key.purpose}.key`), detail });
+}
+
+/** The passphrase that the settings name; `undefined` where keys are not encrypted. */
+export function passphraseOf(home: HomeSettings): string | undefined {
+  const file = home.config.keys.passphraseFile;
+  return file === "" ? undefined : readPassphrase(homePath(home, file));
+}
+
+/** A home to create. */
+export interface NewHome {
+  readonly path: string;
+  readonly config: ConfigChanges & { readonly participant: string };
+  /** Scheme of the consensus key; absent for a participant without a validator. */
+  readonly consensus?: KeyAlgorithm;
+  readonly passphrase?: string;
+}
+
+/** What was created, with the secret keys from which a card is made. */
+export interface CreatedHome {
+  readonly operation: StoredKey;
+  readonly validator?: { readonly consensus: StoredKey; readonly network: StoredKey };
+}
+
+/**
+ * Creates a home with settings and keys; the genesis file follows with `installGenesis`.
+ *
+ * @throws {HomeError} FILE_EXISTS where a key or the settings are there already: nothing is overwritten
+ */
+export function createHome(home: NewHome): CreatedHome {
+  const { participant } = home.config;
+  makeDirectory(join(home.path, "keys"));
+  createFile({ path: configPath(home.path), what: "the settings" }, renderConfig(home.config));
+  const create = (purpose: KeyPurpose, algorithm: KeyAlgorithm): StoredKey =>
+    createKey(home.path, { purpose, participant, algorithm }, home.passphrase);
+  const operation = create("operation", "ed25519");
+  if (home.consensus === undefined) return { operation };
+  return {
+    operation,
+    validator: { consensus: create("consensus", home.consensus), network: create("network", "ed25519") },
+  };
+}
+
+/** Puts the genesis file into a home. */
+export function installGenesis(home: string, bytes: Uint8Array): void {
+  createFile({ path: genesisPath(home), what: "the genesis file" }, bytes);
+}
