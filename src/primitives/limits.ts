@@ -40,6 +40,13 @@ export const FETCH_BATCHES_MAX = 64;
 export const POOL_BYTES_PER_REPLICA_MAX = 64 * 1_048_576;
 export const POOL_BYTES_MAX = 512 * 1_048_576;
 export const POOL_BATCHES_MAX = 65_536;
+export const POOL_BATCHES_PER_REPLICA_MAX = 8_192;
+/** Share of one participant in that, whoever admitted its batches. */
+export const POOL_BYTES_PER_PARTICIPANT_MAX = 32 * 1_048_576;
+export const POOL_BATCHES_PER_PARTICIPANT_MAX = 4_096;
+/** Batches fetched because a block names them: one block in each view that is kept. */
+export const POOL_REQUESTED_BYTES_MAX = (VIEWS_AHEAD_MAX + VIEWS_BEHIND_MAX + 1) * BLOCK_BYTES_MAX;
+export const POOL_REQUESTED_BATCHES_MAX = (VIEWS_AHEAD_MAX + VIEWS_BEHIND_MAX + 1) * BLOCK_BATCHES_MAX;
 
 /** One frame on a peer stream: a batch or a range of blocks, and its envelope. */
 export const FRAME_BYTES_MAX = 8 * 1_048_576;

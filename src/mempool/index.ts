@@ -1,0 +1,4 @@
+/** Batches on their way into a block: admission, bounds, quotas, lanes. */
+export { Mempool, type MempoolOptions, type PoolTime } from "./mempool.js";
+export { MEMPOOL_LIMITS, type MempoolLimits, type Quota } from "./quota.js";
+export * from "./verdict.js";

@@ -1,0 +1,271 @@
+import type { Ed25519, Sha256 } from "../crypto/index.js";
+import { type BatchHeader, type BatchKind, batchDigest, parseBatch, verifyBatchSignature } from "../formats/index.js";
+import { type Digest, NOT_AFTER_WINDOW_MS, type ParticipantNumber, type ValidatorIndex } from "../primitives/index.js";
+import { type MempoolLimits, type Quota, Tally } from "./quota.js";
+import {
+  type BatchDescription,
+  type BatchSource,
+  type BusyScope,
+  laneOf,
+  type RejectionCode,
+  type Verdict,
+} from "./verdict.js";
+
+export interface MempoolOptions {
+  readonly chainId: Digest;
+  readonly sha256: Sha256;
+  readonly ed25519: Pick<Ed25519, "verify">;
+  readonly limits: MempoolLimits;
+  /** Shape of the records of a whole signed batch: what is wrong, in a few words, or nothing. */
+  readonly checkRecords: (kind: BatchKind, batch: Uint8Array) => string | undefined;
+  /** Whether a final block orders this batch (agreement's index of digests). */
+  readonly isOrdered: (digest: Digest) => boolean;
+  /**
+   * Whether the key belongs to the participant, as far as this replica has executed. Keeps strangers
+   * from using up a bank's share; the binding judgement falls in execution.
+   */
+  readonly isRegistered: (participant: ParticipantNumber, publicKey: Uint8Array) => boolean;
+}
+
+/** The two clocks of admission, both UTC milliseconds. */
+export interface PoolTime {
+  readonly wall: number;
+  /** Timestamp of the newest final block. */
+  readonly finalizedTimestamp: number;
+}
+
+/** Who is charged for a batch: a pushing peer, this replica's clients, or the reserve for requested ones. */
+type Payer = ValidatorIndex | "client" | "requested";
+
+interface Entry {
+  readonly bytes: Uint8Array;
+  readonly description: BatchDescription;
+  payer: Payer;
+}
+
+/** What a client or peer that met a bound should wait, in milliseconds: a few blocks' time. */
+const RETRY_AFTER_MS = 250;
+
+/**
+ * The batches that this replica holds and no executed block contains (consensus.md §5, §8).
+ *
+ * Admission verifies everything that needs no state, cheapest first, and each held batch's signature
+ * exactly once. What peers push is bounded per peer, per participant and in all, and never takes the
+ * room kept for this replica's own clients; beyond the bounds a batch is fetched when a block names it.
+ * Requested batches have a reserve of their own in which the oldest make room for the newest, so a
+ * block can always be completed. Iteration is in order of admission.
+ */
+export class Mempool {
+  readonly #options: MempoolOptions;
+  readonly #entries = new Map<Digest, Entry>();
+  /** Admitted from clients here, oldest first. */
+  readonly #own = new Set<Digest>();
+  /** Charged to the reserve, oldest first. */
+  readonly #requested = new Set<Digest>();
+  readonly #payers = new Tally<Payer>();
+  readonly #participants = new Tally<ParticipantNumber>();
+
+  constructor(options: MempoolOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Judges and, if it may, holds one batch. The bytes are copied: the caller may reuse its buffer.
+   * Synchronous; one SHA-256 over the batch and at most one signature check.
+   */
+  admit(bytes: Uint8Array, source: BatchSource, now: PoolTime): Verdict {
+    const requested = source.type === "peer" && source.requested;
+    const parsed = parseBatch(bytes);
+    if (!parsed.ok) return rejected("malformed", parsed.fault);
+    const { header } = parsed;
+    const stranger = this.#checkSender(header, requested);
+    if (stranger !== undefined) return stranger;
+
+    const digest = batchDigest(this.#options.sha256, bytes);
+    const held = this.#entries.get(digest);
+    if (held !== undefined) return this.#admitAgain(held, source);
+    if (!requested) {
+      if (this.#options.isOrdered(digest)) return { type: "already_ordered", digest };
+      const untimely = checkTime(header, source, now);
+      if (untimely !== undefined) return untimely;
+      const scope = this.#exhausted(source, header.participant, bytes.length);
+      if (scope !== undefined) return { type: "busy", retryAfterMs: RETRY_AFTER_MS, scope };
+    }
+
+    const fault = this.#options.checkRecords(header.kind, bytes);
+    if (fault !== undefined) return rejected("malformed", fault);
+    if (!verifyBatchSignature(this.#options.ed25519, bytes, digest)) {
+      return rejected("bad_signature", "the signature does not verify under the batch's key");
+    }
+    const evicted = requested ? this.#makeRoom(bytes.length) : [];
+    this.#hold(digest, bytes, header, source);
+    return { type: "admitted", digest, header, evicted };
+  }
+
+  has(digest: Digest): boolean {
+    return this.#entries.has(digest);
+  }
+
+  /** The signed batch; shares memory with the pool, so it is only read. */
+  get(digest: Digest): Uint8Array | undefined {
+    return this.#entries.get(digest)?.bytes;
+  }
+
+  describe(digest: Digest): BatchDescription | undefined {
+    return this.#entries.get(digest)?.description;
+  }
+
+  /** All that is held, oldest first. */
+  *descriptions(): IterableIterator<BatchDescription> {
+    for (const { description } of this.#entries.values()) yield description;
+  }
+
+  /**
+   * The oldest batches of this replica's own clients that no block orders yet, to be pushed again.
+   * @param max how many at most
+   */
+  own(max: number): { readonly digest: Digest; readonly bytes: Uint8Array }[] {
+    const oldest: { readonly digest: Digest; readonly bytes: Uint8Array }[] = [];
+    for (const digest of this.#own) {
+      if (oldest.length >= max) break;
+      const entry = this.#entries.get(digest);
+      if (entry !== undefined && !this.#options.isOrdered(digest)) oldest.push({ digest, bytes: entry.bytes });
+    }
+    return oldest;
+  }
+
+  /** Forgets executed batches; unknown digests are ignored. */
+  remove(digests: Iterable<Digest>): void {
+    for (const digest of digests) this.#drop(digest);
+  }
+
+  /**
+   * Drops what no later block may order, and returns it. Ordered batches stay until they are removed,
+   * since their block is still to be executed; requested ones leave with `remove` or make room.
+   *
+   * @param finalizedTimestamp timestamp of the newest final block, ms; later blocks lie strictly above
+   */
+  expire(finalizedTimestamp: number): Digest[] {
+    const dropped: Digest[] = [];
+    for (const [digest, { description, payer }] of this.#entries) {
+      if (description.notAfter > finalizedTimestamp || payer === "requested") continue;
+      if (!this.#options.isOrdered(digest)) dropped.push(digest);
+    }
+    this.remove(dropped);
+    return dropped;
+  }
+
+  /** Number of batches held, requested ones included. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Bytes of all batches held, requested ones included. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const [, used] of this.#payers.entries()) bytes += used.bytes;
+    return bytes;
+  }
+
+  /** What counts against one participant's share. */
+  usedBy(participant: ParticipantNumber): Quota {
+    return this.#participants.used(participant);
+  }
+
+  #checkSender(header: BatchHeader, requested: boolean): Verdict | undefined {
+    if (header.chainId !== this.#options.chainId) return rejected("wrong_chain", "signed for another consortium");
+    if (requested || this.#options.isRegistered(header.participant, header.publicKey)) return undefined;
+    return rejected("unknown_key", `not a key of participant ${header.participant}`);
+  }
+
+  /** A held batch comes again; from a client of ours for the first time, it becomes our own to push. */
+  #admitAgain(entry: Entry, source: BatchSource): Verdict {
+    const { digest, size, participant } = entry.description;
+    if (source.type !== "client" || this.#own.has(digest) || this.#options.isOrdered(digest)) {
+      return { type: "duplicate", digest, adopted: false };
+    }
+    this.#refund(entry);
+    const scope = this.#exhausted(source, participant, size);
+    if (scope === undefined) entry.payer = "client";
+    this.#charge(entry);
+    if (scope !== undefined) return { type: "busy", retryAfterMs: RETRY_AFTER_MS, scope };
+    return { type: "duplicate", digest, adopted: true };
+  }
+
+  #exhausted(source: BatchSource, participant: ParticipantNumber, size: number): BusyScope | undefined {
+    const { limits } = this.#options;
+    if (source.type === "client") {
+      if (!this.#payers.fits("client", size, limits.replica)) return "pool";
+    } else {
+      if (!this.#payers.fits(source.peer, size, limits.replica)) return "peer";
+      if (!this.#peersFit(size)) return "pool";
+    }
+    return this.#participants.fits(participant, size, limits.participant) ? undefined : "participant";
+  }
+
+  /** Peers together get all of the pool but the share of one replica: our own clients'. */
+  #peersFit(size: number): boolean {
+    const { pool, replica } = this.#options.limits;
+    let bytes = size;
+    let batches = 1;
+    for (const [payer, used] of this.#payers.entries()) {
+      if (payer === "client" || payer === "requested") continue;
+      bytes += used.bytes;
+      batches += used.batches;
+    }
+    return bytes <= pool.bytes - replica.bytes && batches <= pool.batches - replica.batches;
+  }
+
+  #makeRoom(size: number): Digest[] {
+    const evicted: Digest[] = [];
+    for (const oldest of this.#requested) {
+      if (this.#payers.fits("requested", size, this.#options.limits.requested)) break;
+      evicted.push(oldest);
+      this.#drop(oldest);
+    }
+    return evicted;
+  }
+
+  #hold(digest: Digest, bytes: Uint8Array, header: BatchHeader, source: BatchSource): void {
+    const { notAfter, count, participant, kind } = header;
+    const size = bytes.length;
+    const payer: Payer = source.type === "client" ? "client" : source.requested ? "requested" : source.peer;
+    const description = { digest, size, notAfter, count, participant, lane: laneOf(kind) };
+    // A copy of its own: a small batch must not keep a whole network frame alive.
+    const entry = { bytes: new Uint8Array(bytes), description, payer };
+    this.#entries.set(digest, entry);
+    this.#charge(entry);
+  }
+
+  #drop(digest: Digest): void {
+    const entry = this.#entries.get(digest);
+    if (entry === undefined) return;
+    this.#entries.delete(digest);
+    this.#refund(entry);
+  }
+
+  #charge({ description: { digest, size, participant }, payer }: Entry): void {
+    this.#payers.add(payer, size);
+    if (payer === "requested") this.#requested.add(digest);
+    else this.#participants.add(participant, size);
+    if (payer === "client") this.#own.add(digest);
+  }
+
+  #refund({ description: { digest, size, participant }, payer }: Entry): void {
+    this.#payers.subtract(payer, size);
+    if (payer === "requested") this.#requested.delete(digest);
+    else this.#participants.subtract(participant, size);
+    if (payer === "client") this.#own.delete(digest);
+  }
+}
+
+/** Not for requested batches: the block that names one judges it by its own timestamp. */
+function checkTime(header: BatchHeader, source: BatchSource, now: PoolTime): Verdict | undefined {
+  // Leaders never date a block before their own clock: a client learns that now, a peer's clock may differ.
+  const past = source.type === "client" ? Math.max(now.wall, now.finalizedTimestamp) : now.finalizedTimestamp;
+  if (header.notAfter <= past) return rejected("expired", "notAfter lies in the past");
+  if (header.notAfter <= now.wall + NOT_AFTER_WINDOW_MS) return undefined;
+  return rejected("not_after_too_far", `notAfter lies more than ${NOT_AFTER_WINDOW_MS} ms ahead`);
+}
+
+const rejected = (code: RejectionCode, detail: string): Verdict => ({ type: "rejected", code, detail });
