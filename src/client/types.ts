@@ -21,23 +21,30 @@ export interface TransferRequest {
   /** The bank's own key, 32 hex digits. */
   readonly reference?: string;
   /** Salted commitment to private remittance data, 32 hex digits. */
-  readonly remittanceHash?: string;
+  readonly remittance?: string;
   readonly priority?: number;
 }
 
 export type TransferFlagName = "pending" | "post_pending" | "void_pending" | "linked" | "balancing_debit";
 
-/** An account to open for the bank that signs. */
+/** An account to open. */
 export interface AccountRequest {
   readonly id: string;
+  readonly kind: "customer" | "clearing" | "settlement" | "issuance";
+  /** Number of the participant; the one that signs where it is left out. */
+  readonly owner?: number;
   readonly asset?: number;
-  readonly kind: "customer" | "clearing";
-  readonly flags?: readonly string[];
+  /** What is usual for the kind where they are left out. */
+  readonly flags?: readonly ("debits_must_not_exceed_credits" | "credits_must_not_exceed_debits")[];
+  readonly reference?: string;
 }
 
+/** The action has an id of its own, made like a transfer's. */
 export interface AccountAction {
+  readonly id: string;
   readonly accountId: string;
   readonly action: "freeze" | "unfreeze" | "close";
+  readonly reference?: string;
 }
 
 export interface SubmitOptions {
@@ -62,6 +69,7 @@ export interface Account {
   readonly asset: number;
   readonly kind: string;
   readonly flags: readonly string[];
+  readonly reference?: string;
   readonly debitsPending: string;
   readonly debitsPosted: string;
   readonly creditsPending: string;
@@ -76,14 +84,20 @@ export interface Transfer {
   readonly actualAmount: string;
   readonly pendingId?: string;
   readonly reference?: string;
-  readonly remittanceHash?: string;
+  readonly remittance?: string;
   readonly timeoutSeconds: number;
   readonly asset: number;
   readonly rail: number;
   readonly code: number;
   readonly priority: number;
   readonly flags: readonly string[];
+  /** Whose batch carried it. */
+  readonly participant: number;
+  /** Name of the result code. */
   readonly result: string;
+  /** Where a two-phase transfer stands; absent for others. */
+  readonly pendingState?: "pending" | "posted" | "voided" | "expired";
+  readonly resolution?: { readonly height: number; readonly index: number };
   readonly height: number;
   readonly index: number;
   readonly timestamp: number;

@@ -28,7 +28,7 @@ export interface RpcLimits {
 }
 
 export const RPC_LIMITS: RpcLimits = {
-  bodyBytesMax: 4 * 1_048_576,
+  bodyBytesMax: 8 * 1_048_576,
   responseBytesMax: 32 * 1_048_576,
   batchMax: 100,
   depthMax: 32,

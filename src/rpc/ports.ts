@@ -147,7 +147,7 @@ export interface TransferView {
   readonly pendingId: Id128 | undefined;
   /** Zeros where there is none. */
   readonly reference: Id128;
-  readonly remittanceHash: string;
+  readonly remittance: string;
   readonly timeoutSeconds: number;
   readonly asset: number;
   readonly rail: number;

@@ -47,7 +47,7 @@ export const renderTransfer = (view: TransferView): TransferJson => ({
   actualAmount: view.actualAmount.toString(),
   ...(view.pendingId === undefined ? {} : { pendingId: view.pendingId }),
   ...(view.reference === ZERO_ID ? {} : { reference: view.reference }),
-  ...(view.remittanceHash === ZERO_ID ? {} : { remittanceHash: view.remittanceHash }),
+  ...(view.remittance === ZERO_ID ? {} : { remittance: view.remittance }),
   timeoutSeconds: view.timeoutSeconds,
   asset: view.asset,
   rail: view.rail,

@@ -46,7 +46,7 @@ export const transfer = z.strictObject({
   actualAmount: amount,
   pendingId: hex(16).optional(),
   reference: hex(16).optional(),
-  remittanceHash: hex(16).optional(),
+  remittance: hex(16).optional(),
   timeoutSeconds: count,
   asset: count,
   rail: count,

@@ -7,6 +7,8 @@ import type { BatchSubmission, RecordsSubmission, SubmissionOptions, SubmissionO
 export interface SubmissionLimits {
   /** Least time between two batches made of small calls, ms; an idle node sends the first call at once. */
   readonly delayMs: number;
+  /** A shared batch is signed at once when so many records wait. */
+  readonly flushRecords: number;
   /** Records of calls that are in no batch yet. */
   readonly queuedRecordsMax: number;
   /** Calls without an answer. */
@@ -18,7 +20,8 @@ export interface SubmissionLimits {
 }
 
 export const SUBMISSION_LIMITS: SubmissionLimits = {
-  delayMs: 4,
+  delayMs: 2,
+  flushRecords: 4_096,
   queuedRecordsMax: 8 * BATCH_RECORDS_MAX,
   waitersMax: 16_384,
   admissionsMax: 16,
@@ -163,7 +166,7 @@ export class Submitter {
   }
 
   #scheduleFlush(): void {
-    if (this.#queuedRecords >= BATCH_RECORDS_MAX) {
+    if (this.#queuedRecords >= this.#limits.flushRecords) {
       this.#flush();
     } else if (this.#cancelFlush === undefined) {
       const delayMs = Math.max(0, this.#lastFlush + this.#limits.delayMs - this.#options.clock.now());
