@@ -85,3 +85,6 @@ export const CONNECTIONS_PER_PEER_MAX = 3;
 
 /** Streams that a peer may open on one connection; three are used. */
 export const STREAMS_PER_CONNECTION_MAX = 8;
+
+/** Connections under handshake that may be strangers' without taking a validator's place (attack 75). */
+export const STRANGER_CONNECTIONS_MAX = 32;

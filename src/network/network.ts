@@ -1,21 +1,183 @@
-import type { ValidatorIndex } from "../primitives/index.js";
+import type { Connection, Libp2p } from "@libp2p/interface";
+import { CODE_P2P, type Multiaddr, multiaddr } from "@multiformats/multiaddr";
+import { assert, type ValidatorIndex } from "../primitives/index.js";
 import type { Channel, Transport } from "../replica/index.js";
-import type { NetworkOptions, PeerInfo } from "./options.js";
+import { CHANNEL_ORDER, protocolId } from "./frames.js";
+import { peerIdFromNetworkKey, privateKeyFromSeed } from "./identity.js";
+import { DEFAULT_LIMITS, FRAME_LIMITS, type NetworkLimits } from "./limits.js";
+import { createNode } from "./node.js";
+import { NetworkError, type NetworkOptions, type PeerInfo, type PeerOptions } from "./options.js";
+import { Peer } from "./peer.js";
 
-/** Connects this validator to the others and listens for them. @throws {NetworkError} */
-export function startNetwork(options: NetworkOptions): Promise<Network> {
-  return Promise.reject(new Error(`not built yet: ${options.chainId}`));
+/**
+ * Listens, and connects this validator to the others; returns once it listens.
+ *
+ * @throws {NetworkError} for an address or key that is none, and for a port that cannot be listened on
+ */
+export async function startNetwork(options: NetworkOptions): Promise<Network> {
+  const network = new Network(options);
+  await network.start();
+  return network;
 }
 
-/** The `Transport` port over libp2p. */
-export declare class Network implements Transport {
-  send(to: ValidatorIndex, channel: Channel, frame: Uint8Array): boolean;
+/**
+ * The `Transport` port over libp2p. Only validators of genesis get past the encrypted handshake; each has one
+ * connection to us with one stream per channel.
+ */
+export class Network implements Transport {
+  readonly #options: NetworkOptions;
+  readonly #limits: NetworkLimits;
+  readonly #peers = new Map<ValidatorIndex, Peer>();
+  readonly #byPeerId = new Map<string, Peer>();
+  readonly #idleTicks = new WeakMap<Connection, number>();
+  #node: Libp2p | undefined;
+  #ticker: NodeJS.Timeout | undefined;
+  #strangers = 0;
+  #stopped = false;
+
+  /** Use `startNetwork`. @throws {NetworkError} */
+  constructor(options: NetworkOptions) {
+    this.#options = options;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const others = options.peers.filter((peer) => peer.index !== options.self);
+    for (const each of others.sort((left, right) => left.index - right.index)) this.#addPeer(each);
+  }
+
+  /**
+   * Queues a frame for a peer; nobody may change its bytes afterwards. False where the port says so.
+   * Whatever is sent within one turn shares a write.
+   */
+  send(to: ValidatorIndex, channel: Channel, frame: Uint8Array): boolean {
+    const peer = this.#peers.get(to);
+    assert(peer !== undefined, "frames go to other validators");
+    assert(frame.length > 0 && frame.length <= FRAME_LIMITS[channel], "a frame has the size its channel allows");
+    return peer.send(channel, frame);
+  }
+
   /** One entry per other validator, ascending by index. */
-  peers(): PeerInfo[];
+  peers(): PeerInfo[] {
+    return Array.from(this.#peers.values(), (peer) => peer.info());
+  }
+
   /** Multiaddrs that this node listens on, with the ports it got. */
-  addresses(): string[];
-  /** Cuts the link to a peer that broke the protocol and refuses it for a bounded time. */
-  disconnect(index: ValidatorIndex, refuseMs?: number): void;
-  /** Closes every link and the listening sockets; no callback comes afterwards. */
-  stop(): Promise<void>;
+  addresses(): string[] {
+    return (this.#node?.getMultiaddrs() ?? []).map((address) => withoutPeerId(address).toString());
+  }
+
+  /** Cuts the link to a peer that broke the protocol; neither side's dials succeed for `refuseMs`. */
+  disconnect(index: ValidatorIndex, refuseMs: number = this.#limits.banMs): void {
+    this.#peers.get(index)?.refuse("disconnected", refuseMs);
+  }
+
+  /** Listens and starts to dial. @throws {NetworkError} */
+  async start(): Promise<void> {
+    const node = await createNode({
+      privateKey: await privateKeyFromSeed(this.#options.networkSeed),
+      listen: this.#options.listen,
+      peers: this.#peers.size,
+      isPeer: (peerId) => this.#byPeerId.has(peerId.toString()),
+      admits: (peerId) => this.#admits(peerId.toString()),
+    });
+    this.#node = node;
+    for (const channel of CHANNEL_ORDER) {
+      await node.handle(
+        protocolId(this.#options.chainId, channel),
+        (stream, connection) => {
+          const peer = this.#byPeerId.get(connection.remotePeer.toString());
+          if (peer === undefined) connection.abort(new Error("stranger"));
+          else peer.accept(channel, stream, connection);
+        },
+        { maxInboundStreams: 2, maxOutboundStreams: 1 },
+      );
+    }
+    try {
+      await node.start();
+    } catch (cause) {
+      throw new NetworkError({ code: "LISTEN_FAILED", addresses: this.#options.listen }, { cause });
+    }
+    this.#options.log({ type: "listening", addresses: this.addresses() });
+    this.#ticker = setInterval(() => this.#tick(), this.#limits.tickMs);
+    for (const peer of this.#peers.values()) peer.start();
+  }
+
+  /** Closes every link and the listening sockets; no callback comes once this was called. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#ticker);
+    for (const peer of this.#peers.values()) peer.stop();
+    for (const connection of this.#node?.getConnections() ?? []) connection.abort(new Error("stopped"));
+    await this.#node?.stop();
+  }
+
+  #addPeer(options: PeerOptions): void {
+    const peerId = peerIdFromNetworkKey(options.networkKey);
+    if (peerId === undefined) throw new NetworkError({ code: "BAD_NETWORK_KEY", name: options.name });
+    const addresses = options.addresses.map((text) => parseAddress(text).encapsulate(`/p2p/${peerId.toString()}`));
+    const { index } = options;
+    const peer = new Peer({
+      index,
+      name: options.name,
+      peerId,
+      addresses,
+      self: this.#options.self,
+      chainId: this.#options.chainId,
+      limits: this.#limits,
+      dial: (targets, signal) => this.#dial(targets, signal),
+      onFrame: (channel, frame) => {
+        if (!this.#stopped) this.#options.onFrame(index, channel, frame);
+      },
+      onConnected: (connected) => {
+        if (!this.#stopped) this.#options.onPeer(index, connected);
+      },
+      log: this.#options.log,
+    });
+    this.#peers.set(index, peer);
+    this.#byPeerId.set(peerId.toString(), peer);
+  }
+
+  /** `force`: libp2p would hand out a connection that we are about to give up. */
+  #dial(targets: readonly Multiaddr[], signal: AbortSignal): Promise<Connection> {
+    assert(this.#node !== undefined, "the node was started");
+    return this.#node.dial([...targets], { signal, force: true });
+  }
+
+  /** Judges an inbound connection as soon as its identity is proved (attack 75). */
+  #admits(peerId: string): boolean {
+    const peer = this.#byPeerId.get(peerId);
+    if (peer === undefined) {
+      this.#strangers += 1;
+      return false;
+    }
+    return !this.#stopped && !peer.refused;
+  }
+
+  #tick(): void {
+    for (const peer of this.#peers.values()) peer.tick();
+    this.#closeIdle();
+    if (this.#strangers > 0) this.#options.log({ type: "strangers-refused", count: this.#strangers });
+    this.#strangers = 0;
+  }
+
+  /** Connections on which nobody opens a channel do not stay (attacks 75, 76). */
+  #closeIdle(): void {
+    for (const connection of this.#node?.getConnections() ?? []) {
+      const peer = this.#byPeerId.get(connection.remotePeer.toString());
+      if (peer?.owns(connection) === true) continue;
+      const ticks = (this.#idleTicks.get(connection) ?? 0) + 1;
+      this.#idleTicks.set(connection, ticks);
+      if (ticks > this.#limits.greetingTicksMax) connection.abort(new Error("idle"));
+    }
+  }
+}
+
+function parseAddress(text: string): Multiaddr {
+  try {
+    return withoutPeerId(multiaddr(text));
+  } catch (cause) {
+    throw new NetworkError({ code: "BAD_ADDRESS", address: text }, { cause });
+  }
+}
+
+function withoutPeerId(address: Multiaddr): Multiaddr {
+  return address.decapsulateCode(CODE_P2P);
 }
