@@ -129,7 +129,7 @@ export function consistencyPath(
   return border === undefined ? undefined : [...path, border].reverse();
 }
 
-export interface InclusionProof {
+export interface InclusionClaim {
   /** Hash of the leaf itself. */
   readonly leafHash: Uint8Array;
   readonly index: number;
@@ -139,7 +139,7 @@ export interface InclusionProof {
 }
 
 /** §2.1.3.2. Never throws, whatever the proof holds. */
-export function verifyInclusion(sha256: Sha256, proof: InclusionProof): boolean {
+export function verifyInclusionPath(sha256: Sha256, proof: InclusionClaim): boolean {
   if (!isCount(proof.index) || !isCount(proof.size) || proof.index >= proof.size) return false;
   let node = proof.index;
   let last = proof.size - 1;
@@ -157,14 +157,14 @@ export function verifyInclusion(sha256: Sha256, proof: InclusionProof): boolean 
   return last === 0 && equalBytes(hash, proof.root);
 }
 
-export interface ConsistencyProof {
+export interface ConsistencyClaim {
   readonly first: { readonly size: number; readonly root: Uint8Array };
   readonly second: { readonly size: number; readonly root: Uint8Array };
   readonly path: readonly Uint8Array[];
 }
 
 /** §2.1.4.2, and the two cases that the RFC leaves out: equal sizes and an empty first tree. Never throws. */
-export function verifyConsistency(sha256: Sha256, { first, second, path }: ConsistencyProof): boolean {
+export function verifyConsistencyPath(sha256: Sha256, { first, second, path }: ConsistencyClaim): boolean {
   if (!isCount(first.size) || !isCount(second.size) || first.size > second.size) return false;
   if (path.some((hash) => hash.length !== 32)) return false;
   if (first.size === second.size) return path.length === 0 && equalBytes(first.root, second.root);
