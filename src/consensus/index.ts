@@ -1,2 +1,7 @@
-/** Agreement: chained PBFT with skip certificates (consensus.md). */
+/** Agreement: chained PBFT with skip certificates (docs/protocol.md). */
+export * from "./events.js";
+export * from "./messages.js";
+export * from "./pacemaker.js";
 export * from "./record.js";
+export * from "./state.js";
+export * from "./step.js";

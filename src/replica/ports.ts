@@ -21,6 +21,8 @@ export interface Clock {
   now(): number;
   /** UTC milliseconds; may jump. */
   wall(): number;
+  /** Calls back on the next turn, after whatever arrived meanwhile. */
+  soon(callback: () => void): void;
   /** Calls back once, not before `delayMs` have passed. Cannot be cancelled. */
   after(delayMs: number, callback: () => void): void;
 }

@@ -1,0 +1,224 @@
+import { sha256 } from "../crypto/index.js";
+import {
+  type Body,
+  batchesRoot,
+  blockHash,
+  type Claim,
+  encodeHeader,
+  type Header,
+  signersOf,
+} from "../formats/index.js";
+import {
+  assert,
+  BLOCK_BATCHES_MAX,
+  BLOCK_BYTES_MAX,
+  BLOCK_TRANSFERS_MAX,
+  type Digest,
+  EXECUTION_LAG_MAX,
+  height,
+  NOT_AFTER_WINDOW_MS,
+  type ValidatorIndex,
+} from "../primitives/index.js";
+import { bestParent, branchTo, orderedOn, type Parent } from "./branch.js";
+import { freshClaimVerdict } from "./claims.js";
+import type { BatchInfo, Block, Timer } from "./events.js";
+import { deadlineDue, hasWorkOn, heartbeatDue, viewTimeoutMs } from "./pacemaker.js";
+import { allows, cast, mayVote } from "./signer.js";
+import { type AgreementState, type Candidate, leaderOf, type Step } from "./state.js";
+import { batchesFault, headerFault, justificationFault, type ParentView, repetitionFault } from "./validity.js";
+
+/** How far ahead of our clock a block's timestamp may be, and how far behind on arrival at the least. */
+const CLOCK_AHEAD_MS = 500;
+const CLOCK_BEHIND_MS = 2_000;
+
+/** Proposes in the current view if that is our turn and there is something to say (PACE-6). */
+export function tryPropose(step: Step): void {
+  const { state } = step;
+  const { setting } = state;
+  if (leaderOf(setting, state.current) !== setting.self || !mayVote(state) || state.stopping) return;
+  if (state.record !== undefined && state.record.view >= state.current) return;
+  const search = bestParent(state);
+  if (search.type !== "parent") {
+    if (search.type === "gap") step.out.push({ type: "fetch-certificates", first: search.view, last: search.view });
+    if (search.type === "missing") step.out.push({ type: "fetch-blocks", hash: search.hash, from: search.from });
+    return;
+  }
+  const { parent } = search;
+  if (!hasWorkOn(step, parent)) return;
+  const timestamp = Math.max(Math.floor(step.wall), parent.timestamp + 1);
+  const claim = newestClaim(state, parent);
+  const body = parent.height + 1 - claim.height > EXECUTION_LAG_MAX ? [] : selectBatches(state, parent, timestamp);
+  const isFresh = claim.height > parent.executed.height;
+  if (body.length === 0 && !isFresh && !heartbeatDue(step) && !deadlineDue(step, parent)) {
+    const waitedMs = step.at - state.pace.enteredAt;
+    const waitMs = viewTimeoutMs(state) / 3;
+    if (waitedMs < waitMs) {
+      if (state.pace.fillArmed) return;
+      state.pace.fillArmed = true;
+      const timer: Timer = { kind: "fill", epoch: setting.set.epoch, view: state.current, afterMs: waitMs - waitedMs };
+      step.out.push({ type: "arm-timer", timer });
+      return;
+    }
+  }
+  propose(step, makeBlock(state, { parent, timestamp, claim, body }));
+}
+
+function newestClaim(state: AgreementState, parent: Parent): Claim {
+  if (state.executedHeight <= parent.executed.height) return parent.executed;
+  const own = state.ownClaims.get(state.executedHeight);
+  assert(own !== undefined, "our newest claim is kept");
+  return own;
+}
+
+/** Oldest first, until a bound of the block is reached; never one that is on the branch or out of time. */
+function selectBatches(state: AgreementState, parent: Parent, timestamp: number): Body {
+  const onBranch = orderedOn(parent.branch);
+  const body: { digest: Digest; size: number }[] = [];
+  let bytes = 0;
+  let records = 0;
+  for (const batch of state.held.values()) {
+    if (body.length === BLOCK_BATCHES_MAX) break;
+    if (onBranch.has(batch.digest) || batch.notAfter < timestamp || batch.notAfter > timestamp + NOT_AFTER_WINDOW_MS)
+      continue;
+    if (bytes + batch.size > BLOCK_BYTES_MAX || records + batch.count > BLOCK_TRANSFERS_MAX) break;
+    bytes += batch.size;
+    records += batch.count;
+    body.push({ digest: batch.digest, size: batch.size });
+  }
+  return body;
+}
+
+function makeBlock(
+  state: AgreementState,
+  content: { readonly parent: Parent; readonly timestamp: number; readonly claim: Claim; readonly body: Body },
+): Block {
+  const { parent, body } = content;
+  const { setting } = state;
+  const header: Header = {
+    version: 1,
+    chainId: setting.chainId,
+    epoch: setting.set.epoch,
+    view: state.current,
+    height: height(parent.height + 1),
+    parentHash: parent.hash,
+    parentView: parent.view,
+    parentCertificate: parent.certificate,
+    skips: parent.skips,
+    timestamp: content.timestamp,
+    proposer: setting.self as ValidatorIndex,
+    batchesRoot: batchesRoot(sha256, body),
+    executed: content.claim,
+    valsetHash: setting.set.hash,
+    type: "NORMAL",
+  };
+  return { hash: blockHash(sha256, encodeHeader(header)), header, body };
+}
+
+function propose(step: Step, block: Block): void {
+  const { state, out } = step;
+  state.blocks.set(block.hash, block);
+  state.candidates.set(block.header.view, { block, arrivedWall: step.wall, refused: false });
+  const { epoch, view, height } = block.header;
+  if (!cast(step, { kind: "PREPARE", epoch, view, hash: block.hash }, block)) return;
+  out.push({ type: "observe", fact: { type: "proposed", hash: block.hash, height, batches: block.body.length } });
+}
+
+/** Votes PREPARE for the current view's candidate once everything about it is known and right (SAFE-6 … SAFE-8). */
+export function tryPrepare(step: Step): void {
+  const { state } = step;
+  const candidate = state.candidates.get(state.current);
+  if (candidate === undefined || candidate.refused || !mayVote(state)) return;
+  const { block } = candidate;
+  const { epoch, view, height, proposer } = block.header;
+  const subject = { kind: "PREPARE", epoch, view, hash: block.hash } as const;
+  if (!allows(state.record, subject)) return;
+  const verdict = judge(step, candidate);
+  if (verdict.type === "refuse") {
+    candidate.refused = true;
+    step.out.push({ type: "observe", fact: { type: "proposal-refused", proposer, view, reason: verdict.reason } });
+    return;
+  }
+  if (verdict.type === "wait") return;
+  state.blocks.set(block.hash, block);
+  if (cast(step, subject, block)) {
+    step.out.push({ type: "observe", fact: { type: "prepared", hash: block.hash, height } });
+  }
+}
+
+type Verdict =
+  | { readonly type: "vote" }
+  | { readonly type: "wait" }
+  | { readonly type: "refuse"; readonly reason: string };
+const WAIT: Verdict = { type: "wait" };
+
+function judge(step: Step, candidate: Candidate): Verdict {
+  const { state, out } = step;
+  const { block } = candidate;
+  const { header } = block;
+  const unjustified = justificationFault(block, state.setting.chainId);
+  if (unjustified !== undefined) return { type: "refuse", reason: unjustified };
+  if (header.parentView < state.head.view) return { type: "refuse", reason: "it forks before the finalised head" };
+  if (header.parentView === state.head.view && header.parentHash !== state.head.hash) {
+    return { type: "refuse", reason: "its parent is not the finalised head" };
+  }
+  const walk = branchTo(state, header.parentHash);
+  if (walk.type === "conflict") return { type: "refuse", reason: "it forks before the finalised head" };
+  if (walk.type === "missing") {
+    const signers = header.parentCertificate === undefined ? [] : signersOf(header.parentCertificate.signers);
+    out.push({ type: "fetch-blocks", hash: walk.hash, from: signers as ValidatorIndex[] });
+    return WAIT;
+  }
+  const last = walk.blocks[walk.blocks.length - 1];
+  const parent: ParentView = last === undefined ? state.head : { ...last.header, hash: last.hash };
+  const fault = headerFault(state, block, parent) ?? repetitionFault(state, block, walk.blocks);
+  if (fault !== undefined) return { type: "refuse", reason: fault };
+  const batches = heldBatches(state, block);
+  if (batches.type === "missing") {
+    out.push({ type: "fetch-batches", digests: batches.digests, from: [header.proposer] });
+    return WAIT;
+  }
+  const unfit = batchesFault(block, batches.batches);
+  if (unfit !== undefined) return { type: "refuse", reason: unfit };
+  return filter(step, candidate, parent);
+}
+
+/** Voting filters: they delay or withhold a PREPARE and are no part of validity. */
+function filter(step: Step, candidate: Candidate, parent: ParentView): Verdict {
+  const { state } = step;
+  const { block, arrivedWall } = candidate;
+  const { timestamp, executed, proposer } = block.header;
+  const behindMs = Math.max(CLOCK_BEHIND_MS, viewTimeoutMs(state));
+  if (timestamp < arrivedWall - behindMs) return { type: "refuse", reason: "its timestamp is too far in the past" };
+  if (timestamp > step.wall + CLOCK_AHEAD_MS) return WAIT;
+  const claim = freshClaimVerdict(state, block, parent.executed);
+  if (claim !== "refuse") return { type: claim };
+  noteRefusedClaim(step, executed, proposer);
+  return { type: "refuse", reason: "it claims other results than ours" };
+}
+
+/** f+1 leaders with the same roots against ours: executions have split, and a person has to look. */
+function noteRefusedClaim(step: Step, claim: Claim, leader: ValidatorIndex): void {
+  const { state } = step;
+  const key = `${claim.height}:${claim.resultsRoot}:${claim.stateRoot}`;
+  const leaders = state.refusedClaims.get(key) ?? new Set<ValidatorIndex>();
+  if (!state.refusedClaims.has(key) && state.refusedClaims.size >= 2 * state.setting.n) state.refusedClaims.clear();
+  state.refusedClaims.set(key, leaders.add(leader));
+  if (leaders.size > state.setting.faults) {
+    step.out.push({ type: "observe", fact: { type: "split-execution", claim, leaders: [...leaders] } });
+  }
+}
+
+type HeldBatches =
+  | { readonly type: "held"; readonly batches: readonly BatchInfo[] }
+  | { readonly type: "missing"; readonly digests: readonly Digest[] };
+
+function heldBatches(state: AgreementState, block: Block): HeldBatches {
+  const batches: BatchInfo[] = [];
+  const digests: Digest[] = [];
+  for (const { digest } of block.body) {
+    const batch = state.held.get(digest);
+    if (batch === undefined) digests.push(digest);
+    else batches.push(batch);
+  }
+  return digests.length > 0 ? { type: "missing", digests } : { type: "held", batches };
+}

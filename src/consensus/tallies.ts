@@ -1,0 +1,98 @@
+import { type VoteSubject } from "../formats/index.js";
+import { type ValidatorIndex, VIEWS_AHEAD_MAX, VIEWS_BEHIND_MAX, type View } from "../primitives/index.js";
+import type { Vote } from "./events.js";
+import type { AgreementState, Step, Tally } from "./state.js";
+
+/** Views for which votes and proposals are kept: max(F+1, cur−B) … cur+W (SAFE-9: bounded memory). */
+export const isWithinWindow = (state: AgreementState, view: View): boolean =>
+  view > state.head.view && view >= state.current - VIEWS_BEHIND_MAX && view <= state.current + VIEWS_AHEAD_MAX;
+
+export function pruneTallies(state: AgreementState): void {
+  for (const view of state.tallies.keys()) if (!isWithinWindow(state, view)) state.tallies.delete(view);
+}
+
+function tallyAt(state: AgreementState, view: View): Tally {
+  let tally = state.tallies.get(view);
+  if (tally === undefined) {
+    tally = {
+      votes: { PREPARE: new Map(), COMMIT: new Map(), TIMEOUT: new Map() },
+      checking: new Set(),
+      accused: new Set(),
+    };
+    state.tallies.set(view, tally);
+  }
+  return tally;
+}
+
+const NOBODY: ReadonlyMap<ValidatorIndex, Vote> = new Map();
+
+/** Who asked to leave a view. */
+export const timeoutSenders = (state: AgreementState, view: View): ReadonlyMap<ValidatorIndex, Vote> =>
+  state.tallies.get(view)?.votes.TIMEOUT ?? NOBODY;
+
+/**
+ * Counts the first vote of each signer, view and kind; a second one that says something else, or a
+ * COMMIT beside a TIMEOUT, is evidence (SAFE-10). At a quorum of equal votes asks for their check.
+ */
+export function count(step: Step, vote: Vote): void {
+  const { state } = step;
+  if (!isWithinWindow(state, vote.view)) return;
+  const tally = tallyAt(state, vote.view);
+  accuse(step, tally, vote);
+  const votes = tally.votes[vote.kind];
+  if (votes.has(vote.signer)) return;
+  votes.set(vote.signer, vote);
+  checkQuorum(step, vote);
+}
+
+function accuse(step: Step, tally: Tally, vote: Vote): void {
+  if (tally.accused.has(vote.signer)) return;
+  const earlier = tally.votes[vote.kind].get(vote.signer);
+  const opposite = vote.kind === "COMMIT" ? "TIMEOUT" : vote.kind === "TIMEOUT" ? "COMMIT" : undefined;
+  const contradicted = opposite === undefined ? undefined : tally.votes[opposite].get(vote.signer);
+  const first = earlier !== undefined && earlier.hash !== vote.hash ? earlier : contradicted;
+  if (first === undefined) return;
+  tally.accused.add(vote.signer);
+  step.out.push({ type: "accuse", first, second: vote });
+}
+
+/** Asks for one aggregate check when q equal votes are here and no certificate is. */
+export function checkQuorum(step: Step, subject: VoteSubject): void {
+  const { state, out } = step;
+  const tally = state.tallies.get(subject.view);
+  if (tally === undefined) return;
+  const key = `${subject.kind}:${subject.hash}`;
+  const slot = state.certificates.get(subject.view);
+  if (tally.checking.has(key) || isKnown(state, subject)) return;
+  if (subject.kind === "COMMIT" && slot?.prepare?.hash !== subject.hash) return;
+  const equal: Vote[] = [];
+  for (const vote of tally.votes[subject.kind].values()) if (vote.hash === subject.hash) equal.push(vote);
+  if (equal.length < state.setting.quorum) return;
+  tally.checking.add(key);
+  const { kind, epoch, view, hash } = subject;
+  const votes = equal.map(({ signer, signature }) => ({ signer, signature }));
+  out.push({ type: "check-votes", subject: { kind, epoch, view, hash }, votes });
+}
+
+/** Whether a certificate about this subject is here, or would be too old to matter. */
+export function isKnown(state: AgreementState, subject: VoteSubject): boolean {
+  if (subject.epoch !== state.setting.set.epoch || subject.view <= state.head.view) return true;
+  const slot = state.certificates.get(subject.view);
+  switch (subject.kind) {
+    case "PREPARE":
+      return slot?.prepare !== undefined;
+    case "COMMIT":
+      return slot?.commit !== undefined;
+    case "TIMEOUT":
+      return slot?.timeout !== undefined;
+  }
+}
+
+/** Drops votes that did not verify; the rest may still be, or become, a quorum. */
+export function dropBadVotes(step: Step, subject: VoteSubject, bad: readonly ValidatorIndex[]): void {
+  const tally = step.state.tallies.get(subject.view);
+  if (tally === undefined) return;
+  tally.checking.delete(`${subject.kind}:${subject.hash}`);
+  for (const signer of bad) tally.votes[subject.kind].delete(signer);
+  checkQuorum(step, subject);
+}
