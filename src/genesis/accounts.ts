@@ -26,8 +26,8 @@ export type ParsedAccounts =
   | { readonly ok: true; readonly accounts: readonly CustomerAccount[] }
   | { readonly ok: false; readonly problems: readonly string[] };
 
-/** A bank's own name of an account: printable, and short enough for every form it has to fit in. */
-const ACCOUNT_NAME = /^[^\p{Cc}\p{Cs}]{1,64}$/u;
+/** A name that a bank chooses, of an account or a transfer: printable, and short enough for every form. */
+export const isPlainName = (name: string): boolean => /^[^\p{Cc}\p{Cs}]{1,64}$/u.test(name);
 
 /** Reads an accounts file: CSV with the header `participant,account,funding` and, if wanted, `asset`. */
 export function parseAccountsFile(text: string): ParsedAccounts {
@@ -37,7 +37,7 @@ export function parseAccountsFile(text: string): ParsedAccounts {
   const problems: string[] = [];
   const accounts = parsed.rows.map(({ line, fields }) => {
     const account = fields["account"] as string;
-    if (!ACCOUNT_NAME.test(account)) problems.push(`line ${line}: an account's name has 1 to 64 printable characters`);
+    if (!isPlainName(account)) problems.push(`line ${line}: an account's name has 1 to 64 printable characters`);
     return {
       line,
       participant: fields["participant"] as string,

@@ -3,6 +3,7 @@ export { accountId, type CustomerAccount, infrastructureName, parseAccountsFile 
 export { type Assembled, type Assembly, assembleGenesis } from "./assemble.js";
 export { type Card, encodeCard, makeCard, parseCard } from "./card.js";
 export { type CsvRow, type LineProblem, parseCsv } from "./csv.js";
+export { Directory, readDirectory } from "./directory.js";
 export {
   BASE_PORT,
   type NetworkMember,

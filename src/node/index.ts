@@ -1,0 +1,20 @@
+/** A node in production: its home, its keys, its life. */
+
+export { type Timers, timersOf } from "./config.js";
+export type { Config, ConfigChanges } from "./config-options.js";
+export { createFile, type FileName, makeDirectory, readSecret, replaceFile } from "./files.js";
+export {
+  createHome,
+  type Home,
+  type HomeSettings,
+  homePath,
+  installGenesis,
+  passphraseOf,
+  readHome,
+  readNodeKeys,
+  readOperationKey,
+  readSettings,
+} from "./home.js";
+export { HomeError } from "./home-error.js";
+export { hasKey, type KeyAlgorithm, readKey, readPassphrase, type StoredKey } from "./keystore.js";
+export { addToken, loadTokens, TOKEN_SCOPES, type TokenBook, type TokenScope } from "./tokens.js";
