@@ -1,0 +1,137 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { type Digest, equalBytes, type Height } from "../primitives/index.js";
+import { classify, corrupt, StoreError } from "./fault.js";
+import { DIRECTORY_KEY, META_KEY, STATE_COPY_KEY, STATE_KEY, seal } from "./keyspace.js";
+import { Level } from "./level.js";
+import { addTotals, LiveKeys } from "./live-keys.js";
+import { NodeStore } from "./node-store.js";
+import { LOG_START, SegmentLog, syncDirectory } from "./segment-log.js";
+import { EMPTY_SNAPSHOT, encodeSnapshot, LAYOUT_VERSION, readSnapshot, type Snapshot, type Stamp } from "./snapshot.js";
+import type { LiveIndex } from "./staging.js";
+import { encodeMeta, type PageDirectory, readDirectory, readMeta, readMetaVersion } from "./values.js";
+import { Witness } from "./witness.js";
+
+export interface OpenStoreOptions {
+  /** Directory of the store; made if missing. */
+  readonly path: string;
+  /** The chain to which the store belongs, or will. Absent: only a store that exists is opened, whatever its chain. */
+  readonly chainId?: Digest;
+  /** Bytes after which a log continues in a new file; default 256 MiB. */
+  readonly segmentBytes?: number;
+}
+
+/**
+ * Opens or makes the store of one node, repairs what a crash left half done, and checks that nothing that was
+ * promised is gone. Holds an exclusive lock until `close`.
+ *
+ * Files: `level/` (LevelDB), `batches/` and `outcomes/` (logs), `witness`.
+ *
+ * @throws {StoreError} STORE_LOCKED, STORE_MISSING, STORE_VERSION, STORE_FOREIGN, STORE_CORRUPT, STORE_FULL, STORE_IO
+ */
+export async function openStore(options: OpenStoreOptions): Promise<NodeStore> {
+  const { path, chainId } = options;
+  const directory = join(path, "level");
+  if (chainId === undefined && !existsSync(join(directory, "CURRENT"))) {
+    throw new StoreError({ code: "STORE_MISSING", path });
+  }
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw classify(error, path);
+  }
+  const level = await Level.open(path, directory);
+  try {
+    if (level.getRaw(META_KEY) === undefined) await create(options, level);
+    return await openParts(options, level);
+  } catch (error) {
+    await level.close();
+    throw classify(error, path);
+  }
+}
+
+/** An interrupted creation is simply done again; its last step is the one that counts. */
+async function create({ path, chainId }: OpenStoreOptions, level: Level): Promise<void> {
+  if (chainId === undefined || !(await level.isEmpty())) throw corrupt(path, "its description is missing");
+  Witness.create(witnessFile(path));
+  syncDirectory(path);
+  const stamp: Stamp = { sequence: 0, batchesEnd: LOG_START };
+  const state = encodeSnapshot(EMPTY_SNAPSHOT, stamp);
+  const meta = seal(META_KEY, encodeMeta({ version: LAYOUT_VERSION, chainId }));
+  const operations = [
+    { key: META_KEY, value: meta },
+    { key: STATE_KEY, value: seal(STATE_KEY, state) },
+    { key: STATE_COPY_KEY, value: seal(STATE_COPY_KEY, state) },
+  ];
+  await level.write(operations, { sync: true });
+}
+
+async function openParts(options: OpenStoreOptions, level: Level): Promise<NodeStore> {
+  const { path, segmentBytes } = options;
+  const chainId = checkMeta(options, level);
+  const { snapshot, stamp } = readState(path, level);
+  const directory = readPages(path, level, snapshot);
+  const live = await readLive(path, level, snapshot);
+  const witness = Witness.open(path, witnessFile(path), stamp.sequence);
+  const segments = segmentBytes === undefined ? {} : { segmentBytes };
+  const log = (name: string, end = LOG_START) =>
+    new SegmentLog({ path, directory: join(path, name), end, ...segments });
+  return new NodeStore({
+    path,
+    chainId,
+    level,
+    batchLog: log("batches", stamp.batchesEnd),
+    outcomeLog: log("outcomes", snapshot.checkpoint?.outcomesEnd),
+    witness,
+    live,
+    stage: { snapshot, directory, executedHeight: snapshot.checkpoint?.height ?? (0 as Height) },
+    sequence: stamp.sequence,
+  });
+}
+
+const witnessFile = (path: string): string => join(path, "witness");
+
+function checkMeta({ path, chainId }: OpenStoreOptions, level: Level): Digest {
+  const got = readMetaVersion(level.get(META_KEY)?.payload ?? new Uint8Array(0));
+  if (got === undefined) throw corrupt(path, "its description is missing");
+  if (got !== LAYOUT_VERSION) throw new StoreError({ code: "STORE_VERSION", path, want: LAYOUT_VERSION, got });
+  const meta = level.decode(META_KEY, readMeta);
+  if (meta === undefined) throw corrupt(path, "its description is missing");
+  if (chainId !== undefined && meta.chainId !== chainId) {
+    throw new StoreError({ code: "STORE_FOREIGN", path, want: chainId, got: meta.chainId });
+  }
+  return meta.chainId;
+}
+
+/** Both copies have to be there and equal: an older version of one must not pass for the newest. */
+function readState(path: string, level: Level): { readonly snapshot: Snapshot; readonly stamp: Stamp } {
+  const [first, second] = [STATE_KEY, STATE_COPY_KEY].map((key) => level.get(key)?.payload);
+  if (first === undefined || second === undefined || !equalBytes(first, second)) {
+    throw corrupt(path, "the two copies of its state differ");
+  }
+  const state = level.decode(STATE_KEY, readSnapshot);
+  if (state === undefined) throw corrupt(path, "its state is missing");
+  return state;
+}
+
+function readPages(path: string, level: Level, { checkpoint }: Snapshot): PageDirectory {
+  if (checkpoint === undefined) return new Map();
+  const checksum = level.get(DIRECTORY_KEY)?.checksum;
+  const directory = level.decode(DIRECTORY_KEY, readDirectory);
+  if (directory === undefined || checksum !== checkpoint.directoryChecksum) {
+    throw corrupt(path, "the page directory is not the newest checkpoint's", checkpoint.height);
+  }
+  return directory;
+}
+
+async function readLive(path: string, level: Level, { live: want }: Snapshot): Promise<LiveIndex> {
+  const live = { certificates: new LiveKeys(), proposals: new LiveKeys(), admitted: new LiveKeys() };
+  for await (const entry of level.entries("certificate")) live.certificates.put(entry);
+  for await (const entry of level.entries("proposal")) live.proposals.put(entry);
+  for await (const entry of level.entries("admitted")) live.admitted.put(entry);
+  const got = addTotals([live.certificates.totals, live.proposals.totals, live.admitted.totals]);
+  if (got.count !== want.count || got.sum !== want.sum) {
+    throw corrupt(path, `${want.count} certificates, proposals and admissions were stored, ${got.count} are there`);
+  }
+  return live;
+}

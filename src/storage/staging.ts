@@ -1,0 +1,281 @@
+import { encodeCertificate, readBody, readHeader } from "../formats/index.js";
+import { assert, type Digest, decode, fromHex, type Height, type Reader, toHex } from "../primitives/index.js";
+import type { StoredBlock, StoreFailure, StoreWrite, TreeNode } from "../replica/index.js";
+import {
+  admittedKey,
+  batchKey,
+  blockKey,
+  checksumOf,
+  DIRECTORY_KEY,
+  executedKey,
+  heightKey,
+  makeKey,
+  pageKey,
+  seal,
+} from "./keyspace.js";
+import { addTotals, type LiveKeys } from "./live-keys.js";
+import type { Frame, Location, SegmentLog } from "./segment-log.js";
+import type { Snapshot } from "./snapshot.js";
+import {
+  encodeDirectory,
+  encodeExecutedEntry,
+  encodeFinalBlock,
+  encodeHeight,
+  encodeLocation,
+  encodeStoredBlock,
+  type PageDirectory,
+} from "./values.js";
+
+/** One change in LevelDB; without a value it deletes. */
+export interface Operation {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+}
+
+/** The store's memory of itself after some write. */
+export interface Stage {
+  readonly snapshot: Snapshot;
+  /** Results up to here are readable; after opening, the newest checkpoint's height. */
+  readonly executedHeight: Height;
+  readonly directory: PageDirectory;
+}
+
+/** A write made ready: bytes encoded, places in the logs taken. */
+export interface StagedWrite {
+  readonly durable: boolean;
+  readonly isCheckpoint: boolean;
+  readonly operations: readonly Operation[];
+  /** Index entries; they go to LevelDB only after the batch log was synced. */
+  readonly indexed: readonly Operation[];
+  readonly batchFrames: readonly Frame[];
+  readonly outcomeFrames: readonly Frame[];
+  /** Of values and frames, roughly. */
+  readonly bytes: number;
+  readonly after: Stage;
+  readonly done: (failure?: StoreFailure) => void;
+}
+
+export interface LiveIndex {
+  readonly certificates: LiveKeys;
+  readonly proposals: LiveKeys;
+  readonly admitted: LiveKeys;
+}
+
+export interface StagingParts {
+  readonly stage: Stage;
+  readonly live: LiveIndex;
+  readonly batchLog: SegmentLog;
+  readonly outcomeLog: SegmentLog;
+  /** Whether LevelDB knows the place of a batch. */
+  readonly isIndexed: (digest: Digest) => boolean;
+}
+
+/** Turns writes, in the order of the calls, into changes of the keys and the logs. Synchronous, touches no disk. */
+export class Staging {
+  readonly #parts: StagingParts;
+  readonly #unindexed = new Map<Digest, Location>();
+  #stage: Stage;
+
+  constructor(parts: StagingParts) {
+    this.#parts = parts;
+    this.#stage = parts.stage;
+  }
+
+  /** Place of a batch whose index entry is not in LevelDB yet. */
+  unindexed(digest: Digest): Location | undefined {
+    return this.#unindexed.get(digest);
+  }
+
+  /** The index entries of these batches are in LevelDB now. */
+  forgetIndexed(operations: readonly Operation[]): void {
+    for (const { key } of operations) this.#unindexed.delete(digestOf(key));
+  }
+
+  /** @throws {InvariantError} when the write does not continue what is stored */
+  stage(write: StoreWrite, done: (failure?: StoreFailure) => void): StagedWrite {
+    const draft = new Draft(this.#parts, this.#stage, this.#unindexed);
+    draft.addBatches(write);
+    draft.addLive(write);
+    if (write.finalized !== undefined) draft.addFinalized(write.finalized);
+    draft.addResults(write);
+    this.#stage = draft.finish(write);
+    return { ...draft.contents(), durable: isDurable(write), after: this.#stage, done };
+  }
+}
+
+/** An admission promises the batch, a checkpoint promises the results below it: both wait for the disk. */
+const isDurable = (write: StoreWrite): boolean =>
+  write.durable || write.checkpoint !== undefined || (write.admitted ?? []).length > 0;
+
+const digestOf = (key: Uint8Array): Digest => toHex(key.subarray(1)) as Digest;
+
+class Draft {
+  readonly #parts: StagingParts;
+  readonly #before: Stage;
+  readonly #unindexed: Map<Digest, Location>;
+  readonly #operations: Operation[] = [];
+  readonly #indexed: Operation[] = [];
+  readonly #batchFrames: Frame[] = [];
+  readonly #outcomeFrames: Frame[] = [];
+  #executedHeight: Height;
+  #firstHeight: Height;
+  #directory: PageDirectory;
+  #checkpoint: Snapshot["checkpoint"];
+  #bytes = 0;
+
+  constructor(parts: StagingParts, before: Stage, unindexed: Map<Digest, Location>) {
+    this.#parts = parts;
+    this.#before = before;
+    this.#unindexed = unindexed;
+    this.#executedHeight = before.executedHeight;
+    this.#firstHeight = before.snapshot.firstHeight;
+    this.#directory = before.directory;
+    this.#checkpoint = before.snapshot.checkpoint;
+  }
+
+  /** A batch that is there already is not written again. */
+  addBatches({ batches = [] }: StoreWrite): void {
+    for (const { digest, bytes } of batches) {
+      if (this.#holds(digest)) continue;
+      const location = this.#parts.batchLog.reserve(bytes.length);
+      const key = batchKey(digest);
+      this.#unindexed.set(digest, location);
+      this.#batchFrames.push({ location, key: key.subarray(1), bytes });
+      this.#indexed.push({ key, value: seal(key, encodeLocation(location)) });
+      this.#bytes += bytes.length;
+    }
+  }
+
+  addLive({ certificates = [], proposals = [], admitted = [], dropAdmitted = [] }: StoreWrite): void {
+    const { live } = this.#parts;
+    for (const certificate of certificates) {
+      const kind = { u8: certificate.kind.charCodeAt(0) };
+      const key = makeKey("certificate", certificate.epoch, certificate.view, kind, certificate.hash);
+      this.#putLive(live.certificates, key, encodeCertificate(certificate));
+    }
+    for (const block of proposals) {
+      this.#putLive(live.proposals, makeKey("proposal", heightIn(block), block.hash), encodeStoredBlock(block));
+    }
+    for (const digest of admitted) {
+      assert(this.#holds(digest), "a batch is admitted without its bytes");
+      this.#putLive(live.admitted, admittedKey(digest), new Uint8Array(0));
+    }
+    for (const digest of dropAdmitted) this.#dropLive(live.admitted, admittedKey(digest));
+  }
+
+  addFinalized({ blocks, head }: NonNullable<StoreWrite["finalized"]>): void {
+    const { live } = this.#parts;
+    const before = this.#before.snapshot.head;
+    let next = before === undefined ? blocks[0]?.height : before.height + 1;
+    if (before === undefined && blocks[0] !== undefined) this.#firstHeight = blocks[0].height;
+    for (const block of blocks) {
+      assert(block.height === next, "finalised blocks do not continue the stored chain");
+      next += 1;
+      this.#put(blockKey(block.height), encodeFinalBlock(block));
+      this.#put(heightKey(block.hash), encodeHeight(block.height));
+      if (live.admitted.totals.count === 0) continue;
+      for (const { digest } of read(block.body, readBody)) this.#dropLive(live.admitted, admittedKey(digest));
+    }
+    const last = blocks[blocks.length - 1];
+    assert(last === undefined || last.hash === head.hash, "the head is not the last finalised block");
+    const isBelow = (epoch: number, view: number) => epoch < head.epoch || (epoch === head.epoch && view < head.view);
+    const past = live.certificates.removeWhere(isBelow);
+    past.push(...live.proposals.removeWhere((height) => height <= head.height));
+    for (const key of past) this.#operations.push({ key, value: undefined });
+  }
+
+  addResults({ executed, checkpoint }: StoreWrite): void {
+    if (executed !== undefined) {
+      const { leaf, outcomes, nodes } = executed;
+      assert(leaf.height === this.#executedHeight + 1, "a result does not continue the stored ones");
+      assertNodes(leaf.height, nodes);
+      const location = this.#parts.outcomeLog.reserve(outcomes.length);
+      this.#outcomeFrames.push({ location, key: fromHex(leaf.blockHash) as Uint8Array, bytes: outcomes });
+      this.#put(executedKey(leaf.height), encodeExecutedEntry(leaf, location, nodes));
+      this.#executedHeight = leaf.height;
+      this.#bytes += outcomes.length;
+    }
+    if (checkpoint === undefined) return;
+    assert(checkpoint.height === this.#executedHeight, "a checkpoint is not at the executed height");
+    const directory = new Map(this.#directory);
+    for (const page of checkpoint.pages) {
+      const key = pageKey(page.key);
+      const bytes = page.bytes.slice();
+      directory.set(page.key, checksumOf(key, bytes));
+      this.#operations.push({ key, value: bytes });
+      this.#bytes += bytes.length;
+    }
+    this.#directory = directory;
+    const checksum = this.#put(DIRECTORY_KEY, encodeDirectory(directory));
+    const { height, stateRoot } = checkpoint;
+    this.#checkpoint = { height, stateRoot, outcomesEnd: this.#parts.outcomeLog.end, directoryChecksum: checksum };
+  }
+
+  finish(write: StoreWrite): Stage {
+    const { snapshot } = this.#before;
+    const { certificates, proposals, admitted } = this.#parts.live;
+    return {
+      snapshot: {
+        record: write.record ?? snapshot.record,
+        head: write.finalized?.head ?? snapshot.head,
+        firstHeight: this.#firstHeight,
+        checkpoint: this.#checkpoint,
+        divergence: write.divergence ?? snapshot.divergence,
+        live: addTotals([certificates.totals, proposals.totals, admitted.totals]),
+      },
+      executedHeight: this.#executedHeight,
+      directory: this.#directory,
+    };
+  }
+
+  contents(): Omit<StagedWrite, "durable" | "after" | "done"> {
+    return {
+      operations: this.#operations,
+      indexed: this.#indexed,
+      batchFrames: this.#batchFrames,
+      outcomeFrames: this.#outcomeFrames,
+      isCheckpoint: this.#checkpoint !== this.#before.snapshot.checkpoint,
+      bytes: this.#bytes,
+    };
+  }
+
+  #holds(digest: Digest): boolean {
+    return this.#unindexed.has(digest) || this.#parts.isIndexed(digest);
+  }
+
+  #put(key: Uint8Array, payload: Uint8Array): number {
+    const value = seal(key, payload);
+    this.#operations.push({ key, value });
+    this.#bytes += value.length;
+    return new DataView(value.buffer).getUint32(0, true);
+  }
+
+  #putLive(keys: LiveKeys, key: Uint8Array, payload: Uint8Array): void {
+    keys.put({ key, checksum: this.#put(key, payload) });
+  }
+
+  #dropLive(keys: LiveKeys, key: Uint8Array): void {
+    if (keys.remove(key)) this.#operations.push({ key, value: undefined });
+  }
+}
+
+/** Decodes bytes of our own replica; they were checked before they came here. */
+function read<T>(bytes: Uint8Array, reader: (reader: Reader) => T): T {
+  const decoded = decode(bytes, reader);
+  assert(decoded.ok, "the replica stores what does not decode");
+  return decoded.value;
+}
+
+const heightIn = (block: StoredBlock): Height => read(block.header, readHeader).height;
+
+/** A leaf completes one subtree at each level until the first that it only half fills. */
+function assertNodes(height: Height, nodes: readonly TreeNode[]): void {
+  let size: number = height;
+  for (const [level, node] of nodes.entries()) {
+    assert(node.level === level && node.index === size - 1, "a tree node is not one that the leaf completes");
+    assert(node.hash.length === 32, "a tree node is not a digest");
+    assert(level === nodes.length - 1 || size % 2 === 0, "a tree node is not complete yet");
+    size /= 2;
+  }
+  assert(!Number.isInteger(size), "a tree node is missing");
+}

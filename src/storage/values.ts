@@ -1,0 +1,115 @@
+import {
+  type CommitProof,
+  encodeResultLeaf,
+  type ResultLeaf,
+  readCommitProof,
+  readResultLeaf,
+  writeCommitProof,
+} from "../formats/index.js";
+import { type Digest, type Height, type Reader, Writer } from "../primitives/index.js";
+import type { FinalBlock, StoredBlock, TreeNode } from "../replica/index.js";
+import type { Location } from "./segment-log.js";
+
+/** Payloads of the values in LevelDB, in the canonical binary form of `Writer`. */
+
+export interface Meta {
+  readonly version: number;
+  readonly chainId: Digest;
+}
+
+export const encodeMeta = (meta: Meta): Uint8Array => new Writer(40).u32(meta.version).hex(meta.chainId).finish();
+
+/** Only the version, so that an unknown layout is named and not taken for damage. */
+export const readMetaVersion = (payload: Uint8Array): number | undefined =>
+  payload.length < 4 ? undefined : new DataView(payload.buffer, payload.byteOffset, 4).getUint32(0, true);
+
+export const readMeta = (reader: Reader): Meta => ({ version: reader.u32(), chainId: reader.digest() });
+
+/** Blocks that consensus admits are far smaller; this only keeps a length field from being believed. */
+const BLOCK_PART_BYTES_MAX = 2 ** 30;
+
+export function encodeStoredBlock(block: StoredBlock): Uint8Array {
+  const writer = new Writer(64 + block.header.length + block.body.length);
+  return writer.hex(block.hash).variable(block.header).variable(block.body).finish();
+}
+
+export const readStoredBlock = (reader: Reader): StoredBlock => ({
+  hash: reader.digest(),
+  header: reader.variable(BLOCK_PART_BYTES_MAX),
+  body: reader.variable(BLOCK_PART_BYTES_MAX),
+});
+
+export function encodeFinalBlock(block: FinalBlock): Uint8Array {
+  const writer = new Writer(1_024 + block.header.length + block.body.length).fixed(encodeStoredBlock(block));
+  return writer.optional(block.proof, (proof) => writeCommitProof(writer, proof)).finish();
+}
+
+export const readFinalBlock = (reader: Reader): StoredBlock & { readonly proof: CommitProof | undefined } => ({
+  ...readStoredBlock(reader),
+  proof: reader.optional(() => readCommitProof(reader)),
+});
+
+/** What lies under a block's hash. */
+export const encodeHeight = (height: Height): Uint8Array => new Writer(8).u64(height).finish();
+export const readHeight = (reader: Reader): Height => reader.u64() as Height;
+
+/** What one executed block left: its leaf, where its outcomes are, and the tree nodes it completed. */
+export interface ExecutedEntry {
+  readonly leaf: ResultLeaf;
+  readonly outcomes: Location;
+  /** Hashes by level from 0. */
+  readonly nodes: readonly Uint8Array[];
+}
+
+export function encodeExecutedEntry(leaf: ResultLeaf, outcomes: Location, nodes: readonly TreeNode[]): Uint8Array {
+  const writer = new Writer(320).fixed(encodeResultLeaf(leaf));
+  writeLocation(writer, outcomes);
+  writer.u8(nodes.length);
+  for (const node of nodes) writer.fixed(node.hash);
+  return writer.finish();
+}
+
+export function readExecutedEntry(reader: Reader): ExecutedEntry {
+  const leaf = readResultLeaf(reader);
+  const outcomes = readLocation(reader);
+  const count = reader.u8();
+  const nodes: Uint8Array[] = [];
+  for (let level = 0; level < count; level += 1) nodes.push(reader.fixed(32));
+  return { leaf, outcomes, nodes };
+}
+
+export function encodeLocation(location: Location): Uint8Array {
+  const writer = new Writer(16);
+  writeLocation(writer, location);
+  return writer.finish();
+}
+
+function writeLocation(writer: Writer, location: Location): void {
+  writer.u32(location.segment).u64(location.offset).u32(location.length);
+}
+
+export const readLocation = (reader: Reader): Location => ({
+  segment: reader.u32(),
+  offset: reader.u64(),
+  length: reader.u32(),
+});
+
+/**
+ * Keys of the newest checkpoint's pages, ascending, with a CRC-32 over key and content each. Written whole
+ * with every checkpoint (10 bytes a page: 40 kB for a million accounts), so that a page that is
+ * missing, or an older version of it, cannot pass for the newest.
+ */
+export type PageDirectory = ReadonlyMap<number, number>;
+
+export function encodeDirectory(directory: PageDirectory): Uint8Array {
+  const keys = [...directory.keys()].sort((left, right) => left - right);
+  const writer = new Writer(8 + keys.length * 12).u32(keys.length);
+  for (const key of keys) writer.u64(key).u32(directory.get(key) as number);
+  return writer.finish();
+}
+
+const PAGES_MAX = 2 ** 24;
+
+export function readDirectory(reader: Reader): PageDirectory {
+  return new Map(reader.list(PAGES_MAX, () => [reader.u64(), reader.u32()] as const));
+}
