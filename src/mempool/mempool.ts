@@ -1,5 +1,11 @@
 import type { Ed25519, Sha256 } from "../crypto/index.js";
-import { type BatchHeader, type BatchKind, batchDigest, parseBatch, verifyBatchSignature } from "../formats/index.js";
+import {
+  type BatchHeader,
+  batchDigest,
+  checkBatchRecords,
+  parseBatch,
+  verifyBatchSignature,
+} from "../formats/index.js";
 import { type Digest, NOT_AFTER_WINDOW_MS, type ParticipantNumber, type ValidatorIndex } from "../primitives/index.js";
 import { type MempoolLimits, type Quota, Tally } from "./quota.js";
 import {
@@ -16,8 +22,6 @@ export interface MempoolOptions {
   readonly sha256: Sha256;
   readonly ed25519: Pick<Ed25519, "verify">;
   readonly limits: MempoolLimits;
-  /** Shape of the records of a whole signed batch: what is wrong, in a few words, or nothing. */
-  readonly checkRecords: (kind: BatchKind, batch: Uint8Array) => string | undefined;
   /** Whether a final block orders this batch (agreement's index of digests). */
   readonly isOrdered: (digest: Digest) => boolean;
   /**
@@ -92,8 +96,8 @@ export class Mempool {
       if (scope !== undefined) return { type: "busy", retryAfterMs: RETRY_AFTER_MS, scope };
     }
 
-    const fault = this.#options.checkRecords(header.kind, bytes);
-    if (fault !== undefined) return rejected("malformed", fault);
+    const fault = checkBatchRecords(header.kind, bytes);
+    if (fault !== undefined) return rejected("malformed", `record ${fault.index}: ${fault.fault}`);
     if (!verifyBatchSignature(this.#options.ed25519, bytes, digest)) {
       return rejected("bad_signature", "the signature does not verify under the batch's key");
     }

@@ -1,6 +1,13 @@
 import { describe, expect, test } from "vitest";
+import { TRANSFER_FIELDS } from "../../../src/formats/index.js";
 import { laneOf, provesPeerFault } from "../../../src/mempool/index.js";
-import { BATCH_BYTES_MAX, NOT_AFTER_WINDOW_MS, participantNumber, toHex } from "../../../src/primitives/index.js";
+import {
+  BATCH_BYTES_MAX,
+  NOT_AFTER_WINDOW_MS,
+  participantNumber,
+  RECORD_BYTES,
+  toHex,
+} from "../../../src/primitives/index.js";
 import {
   batch,
   CHAIN,
@@ -91,12 +98,15 @@ describe("what is refused", () => {
     expect(checks()).toBe(0);
   });
 
-  test("records that the ledger cannot read", () => {
-    const { pool, checks } = testPool({}, (kind, bytes) => `${kind} of ${bytes.length} bytes`);
-    expect(pool.admit(batch().bytes, CLIENT, NOW)).toEqual({
+  test("records that the ledger could not read", () => {
+    const { pool, checks } = testPool();
+    const records = new Uint8Array(3 * RECORD_BYTES);
+    for (const start of [0, RECORD_BYTES, 2 * RECORD_BYTES]) records[start + TRANSFER_FIELDS.asset] = 1;
+    records[2 * RECORD_BYTES + TRANSFER_FIELDS.reserved] = 1;
+    expect(pool.admit(batch({ records }).bytes, requestedFrom(1), NOW)).toEqual({
       type: "rejected",
       code: "malformed",
-      detail: "create_transfers of 320 bytes",
+      detail: "record 2: reserved_bytes_set",
     });
     expect(checks()).toBe(0);
   });

@@ -1,13 +1,8 @@
 import { ed25519, sha256 } from "../../../src/crypto/index.js";
-import { type BatchKind, signBatch } from "../../../src/formats/index.js";
+import { type BatchKind, signBatch, TRANSFER_FIELDS } from "../../../src/formats/index.js";
+import { MEMPOOL_LIMITS, Mempool, type MempoolLimits, type Verdict } from "../../../src/mempool/index.js";
 import {
-  MEMPOOL_LIMITS,
-  Mempool,
-  type MempoolLimits,
-  type MempoolOptions,
-  type Verdict,
-} from "../../../src/mempool/index.js";
-import {
+  concatBytes,
   type Digest,
   equalBytes,
   participantNumber,
@@ -32,14 +27,19 @@ export interface BatchPlan {
   readonly notAfter?: number;
   readonly kind?: BatchKind;
   readonly count?: number;
+  readonly records?: Uint8Array;
   /** Distinguishes batches that are otherwise the same. */
   readonly salt?: number;
 }
 
-/** A batch of zero records, signed for real; in time and by bank 1 unless planned otherwise. */
+/** A batch of the smallest well-formed records, signed for real; in time and by bank 1 unless planned otherwise. */
 export function batch(plan: BatchPlan = {}): { readonly bytes: Uint8Array; readonly digest: Digest } {
   const participant = plan.participant ?? 1;
   const keys = keysOf(plan.signer ?? participant);
+  const record = new Uint8Array(RECORD_BYTES);
+  // Asset 1 of a transfer; actions are not transfers and have a verb instead.
+  if (plan.kind === "manage_accounts") record[48] = 1;
+  else record[TRANSFER_FIELDS.asset] = 1;
   const salt = new Uint8Array(32);
   new DataView(salt.buffer).setUint32(0, plan.salt ?? 0, true);
   return signBatch(
@@ -51,7 +51,7 @@ export function batch(plan: BatchPlan = {}): { readonly bytes: Uint8Array; reado
       publicKey: keys.publicKey,
       notAfter: plan.notAfter ?? NOW.wall + 60_000,
       salt,
-      records: new Uint8Array((plan.count ?? 1) * RECORD_BYTES),
+      records: plan.records ?? concatBytes(...Array.from({ length: plan.count ?? 1 }, () => record)),
       secretKey: keys.secretKey,
     },
   );
@@ -66,10 +66,7 @@ export interface TestPool {
 }
 
 /** A pool that counts its signature checks. */
-export function testPool(
-  limits: Partial<MempoolLimits> = {},
-  checkRecords: MempoolOptions["checkRecords"] = () => undefined,
-): TestPool {
+export function testPool(limits: Partial<MempoolLimits> = {}): TestPool {
   const ordered = new Set<Digest>();
   let checks = 0;
   const pool = new Mempool({
@@ -82,7 +79,6 @@ export function testPool(
       },
     },
     limits: { ...MEMPOOL_LIMITS, ...limits },
-    checkRecords,
     isOrdered: (digest) => ordered.has(digest),
     isRegistered: (participant, publicKey) => equalBytes(publicKey, keysOf(participant).publicKey),
   });
