@@ -74,8 +74,13 @@ export const CHUNK_BYTES = 65_500;
 /** Frames up to this size are gathered into one write; longer ones are passed on without a copy. */
 export const GATHER_BYTES_MAX = 8_192;
 
-/** Receive window of one stream: bytes under way that the reader has not taken yet. */
-export const STREAM_WINDOW_BYTES = 4 * MEBIBYTE;
+/**
+ * Receive window of one stream: bytes under way that the other end has not taken yet. All channels share one
+ * TCP connection, so this bounds what a vote can find ahead of it on the wire; measured on loopback, a vote
+ * beside saturating bulk takes a quarter of the time that it takes with 4 MiB. It still carries 20 MB/s over
+ * a round trip of 50 ms.
+ */
+export const STREAM_WINDOW_BYTES = MEBIBYTE;
 
 /** A stream or connection that buffers more than this for a peer is aborted; our own writes stay far below. */
 export const WRITE_BUFFER_BYTES_MAX = 8 * MEBIBYTE;
