@@ -30,6 +30,9 @@ export const bls12381: CertificateScheme = {
   verifiers: (publicKeys) => new BlsVerifier(publicKeys),
 };
 
+/** First byte of the compressed identity. */
+const IDENTITY_FLAGS = 0xc0;
+
 class BlsVerifier implements SetVerifier {
   readonly #keys: readonly PublicKey[];
   readonly #aggregates = new Map<string, PublicKey>();
@@ -50,7 +53,8 @@ class BlsVerifier implements SetVerifier {
     if (ordered === undefined) return undefined;
     const signatures = ordered.map(({ signature }) => parseSignature(signature));
     if (!signatures.every((signature) => signature !== undefined)) return undefined;
-    return aggregateSignatures(signatures).toBytes();
+    const sum = aggregateSignatures(signatures).toBytes();
+    return sum[0] === IDENTITY_FLAGS ? undefined : sum;
   }
 
   verifyCertificate(signers: readonly number[], message: Uint8Array, signature: Uint8Array): boolean {

@@ -16,12 +16,18 @@ export interface KeyPair {
 
 /** Strict Ed25519 (RFC 8032, cofactorless, small-order keys and non-canonical encodings refused). */
 export interface Ed25519 {
-  /** @param seed 32 secret bytes */
+  /**
+   * @param seed 32 secret bytes
+   * @returns a secret key of 64 bytes: seed ‖ public key
+   */
   keysFromSeed(seed: Uint8Array): KeyPair;
   sign(secretKey: Uint8Array, message: Uint8Array): Uint8Array;
   /** False for every malformed input; never throws because of a peer. */
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
-  /** False for keys under which one signature could verify for many messages (small order). */
+  /**
+   * Whether it is a canonical point of the prime-order group. Under a key of small order one signature
+   * would verify for many messages.
+   */
   isSafePublicKey(publicKey: Uint8Array): boolean;
 }
 
@@ -44,7 +50,8 @@ export interface CertificateScheme {
   verifyPossession(publicKey: Uint8Array, proof: Uint8Array): boolean;
   /**
    * Parses and validates the keys of one validator set once.
-   * @throws {RangeError} for a key that `verifyPossession` could never have accepted
+   * @throws {RangeError} for a key that `verifyPossession` could never have accepted, and for one that
+   *   stands under two indices
    */
   verifiers(publicKeys: readonly Uint8Array[]): SetVerifier;
 }
@@ -52,7 +59,10 @@ export interface CertificateScheme {
 /** Checks votes and certificates of one validator set. Never throws because of a peer. */
 export interface SetVerifier {
   verifyVote(signer: number, message: Uint8Array, signature: Uint8Array): boolean;
-  /** One certificate signature out of votes by distinct signers; undefined if one does not parse. */
+  /**
+   * One certificate signature out of votes by distinct signers, verified or not; undefined if one does
+   * not parse, a signer repeats or is no member, or forged shares cancel each other out.
+   */
   combine(votes: readonly SignedBy[]): Uint8Array | undefined;
   /** @param signers distinct indices in ascending order; the caller has checked the quorum */
   verifyCertificate(signers: readonly number[], message: Uint8Array, signature: Uint8Array): boolean;

@@ -174,7 +174,7 @@ export function trustGenesis(genesisBytes: Uint8Array, verification: Verificatio
     verifier = verification.scheme(genesis.scheme).verifiers(set.members.map((member) => member.publicKey));
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    return failed("genesis", `The genesis file is not valid: its consensus keys cannot be used: ${error.message}.`);
+    return failed("genesis", `The genesis file gives no usable validator keys: ${error.message}.`);
   }
   return proven({ chainId: chainIdOf(sha256, genesisBytes), name: genesis.name, set, verifier, sha256 });
 }
