@@ -51,7 +51,7 @@ export type AgreementMessage =
 declare const checked: unique symbol;
 /**
  * A message that entered with every certificate and the leader's signature verified, and votes whose signer is the
- * connection's peer. Minted in `replica/inbound.ts` alone.
+ * connection's peer. Minted in `replica/verifier.ts` alone.
  */
 export type Admitted<M> = M & { readonly [checked]: true };
 
@@ -114,7 +114,7 @@ export type Effect =
       readonly subject: VoteSubject;
       readonly votes: readonly { readonly signer: ValidatorIndex; readonly signature: Uint8Array }[];
     }
-  | { readonly type: "fetch-batches"; readonly digests: readonly Digest[]; readonly from: readonly ValidatorIndex[] }
+  | { readonly type: "fetch-batches"; readonly batches: Body; readonly from: readonly ValidatorIndex[] }
   | { readonly type: "fetch-blocks"; readonly hash: Digest; readonly from: readonly ValidatorIndex[] }
   | { readonly type: "fetch-certificates"; readonly first: View; readonly last: View }
   | { readonly type: "arm-timer"; readonly timer: Timer }

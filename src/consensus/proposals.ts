@@ -1,5 +1,6 @@
 import { sha256 } from "../crypto/index.js";
 import {
+  type BatchReference,
   type Body,
   batchesRoot,
   blockHash,
@@ -13,7 +14,6 @@ import {
   BLOCK_BATCHES_MAX,
   BLOCK_BYTES_MAX,
   BLOCK_TRANSFERS_MAX,
-  type Digest,
   EXECUTION_LAG_MAX,
   height,
   NOT_AFTER_WINDOW_MS,
@@ -73,7 +73,7 @@ function newestClaim(state: AgreementState, parent: Parent): Claim {
 /** Oldest first, until a bound of the block is reached; never one that is on the branch or out of time. */
 function selectBatches(state: AgreementState, parent: Parent, timestamp: number): Body {
   const onBranch = orderedOn(parent.branch);
-  const body: { digest: Digest; size: number }[] = [];
+  const body: BatchReference[] = [];
   let bytes = 0;
   let records = 0;
   for (const batch of state.held.values()) {
@@ -174,7 +174,7 @@ function judge(step: Step, candidate: Candidate): Verdict {
   if (fault !== undefined) return { type: "refuse", reason: fault };
   const batches = heldBatches(state, block);
   if (batches.type === "missing") {
-    out.push({ type: "fetch-batches", digests: batches.digests, from: [header.proposer] });
+    out.push({ type: "fetch-batches", batches: batches.missing, from: [header.proposer] });
     return WAIT;
   }
   const unfit = batchesFault(block, batches.batches);
@@ -210,15 +210,15 @@ function noteRefusedClaim(step: Step, claim: Claim, leader: ValidatorIndex): voi
 
 type HeldBatches =
   | { readonly type: "held"; readonly batches: readonly BatchInfo[] }
-  | { readonly type: "missing"; readonly digests: readonly Digest[] };
+  | { readonly type: "missing"; readonly missing: Body };
 
 function heldBatches(state: AgreementState, block: Block): HeldBatches {
   const batches: BatchInfo[] = [];
-  const digests: Digest[] = [];
-  for (const { digest } of block.body) {
-    const batch = state.held.get(digest);
-    if (batch === undefined) digests.push(digest);
+  const missing: BatchReference[] = [];
+  for (const reference of block.body) {
+    const batch = state.held.get(reference.digest);
+    if (batch === undefined) missing.push(reference);
     else batches.push(batch);
   }
-  return digests.length > 0 ? { type: "missing", digests } : { type: "held", batches };
+  return missing.length > 0 ? { type: "missing", missing } : { type: "held", batches };
 }

@@ -1,3 +1,4 @@
 /** Drives the pure cores; the same code in production and in simulation. */
 export type * from "./ports.js";
+export * from "./replica.js";
 export type * from "./view.js";
