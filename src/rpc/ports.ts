@@ -1,4 +1,4 @@
-import type { BatchKind, CanonicalJson, Certificate, CommitProof, Header } from "../formats/index.js";
+import type { BatchKind, CanonicalJson, Certificate, CommitProof, Header, RecordDefaults } from "../formats/index.js";
 import type { Digest, Epoch, Height, Id128, ParticipantNumber, ValidatorIndex, View } from "../primitives/index.js";
 
 /**
@@ -12,8 +12,8 @@ export interface NodeApi {
   ready(): Readiness;
   status(): ChainStatus;
   genesisBytes(): Uint8Array;
-  /** What a transfer record means where the client leaves a field out; from the rulebook. */
-  defaults(): { readonly asset: number; readonly rail: number };
+  /** What a record means where the client leaves a field out: the rulebook's asset and rail, the node's own participant. */
+  defaults(): RecordDefaults;
 
   /**
    * Signs records (count × 128 bytes) for the node's own participant and submits them, together with
@@ -35,8 +35,8 @@ export interface NodeApi {
   balanceProof(accountId: Id128, height?: Height): ProofAnswer;
 
   block(at: Height | Digest): BlockView | undefined;
-  /** Transfers and other outcomes of an executed block in their order; `undefined` above the executed height. */
-  outcomes(height: Height): readonly TransferView[] | undefined;
+  /** Outcomes of an executed block in their order, from an index; `undefined` above the executed height. */
+  outcomes(height: Height, range: { readonly from: number; readonly limit: number }): OutcomePage | undefined;
   finality(height: Height): FinalityView | undefined;
 
   consensusStatus(): ConsensusView;
@@ -166,6 +166,46 @@ export interface TransferView {
   /** Position among the outcomes of its block. */
   readonly index: number;
   readonly timestamp: number;
+}
+
+/** One leaf of a block's receipts tree. */
+export type OutcomeView =
+  | { readonly type: "transfer"; readonly transfer: TransferView }
+  | (OutcomePlace & {
+      readonly type: "account-opened";
+      readonly accountId: Id128;
+      readonly owner: ParticipantNumber;
+      readonly asset: number;
+      readonly kind: string;
+    })
+  | (OutcomePlace & {
+      readonly type: "account-action";
+      readonly id: Id128;
+      readonly accountId: Id128;
+      readonly action: string;
+    })
+  /** The ledger freed what a pending transfer had reserved. */
+  | (OutcomePlace & {
+      readonly type: "transfer-expired";
+      readonly id: Id128;
+      readonly debitAccountId: Id128;
+      readonly creditAccountId: Id128;
+      readonly amount: bigint;
+    });
+
+export interface OutcomePlace {
+  readonly height: Height;
+  readonly index: number;
+  readonly timestamp: number;
+  readonly participant: ParticipantNumber;
+  /** Name of the result code. */
+  readonly result: string;
+}
+
+export interface OutcomePage {
+  readonly items: readonly OutcomeView[];
+  /** Outcomes of the whole block. */
+  readonly count: number;
 }
 
 export interface AccountQuery {

@@ -7,6 +7,7 @@ import type {
   ConsensusView,
   EvidenceView,
   FinalityView,
+  OutcomeView,
   PeerView,
   TransferView,
 } from "./ports.js";
@@ -15,6 +16,7 @@ import type {
   BlockJson,
   CertificateJson,
   ConsensusStatusJson,
+  EventJson,
   EvidenceJson,
   FinalityJson,
   PeerJson,
@@ -63,6 +65,26 @@ export const renderTransfer = (view: TransferView): TransferJson => ({
   timestamp: view.timestamp,
 });
 
+/** What the ledger did besides transfers. */
+export function renderEvent(outcome: Exclude<OutcomeView, { readonly type: "transfer" }>): EventJson {
+  const { height, index, timestamp, participant, result } = outcome;
+  const place = { height, index, timestamp, participant, result };
+  switch (outcome.type) {
+    case "account-opened": {
+      const { type, accountId, owner, asset, kind } = outcome;
+      return { type, ...place, accountId, owner, asset, kind };
+    }
+    case "account-action": {
+      const { type, id, accountId, action } = outcome;
+      return { type, ...place, id, accountId, action };
+    }
+    case "transfer-expired": {
+      const { type, id, debitAccountId, creditAccountId, amount } = outcome;
+      return { type, ...place, id, debitAccountId, creditAccountId, amount: amount.toString() };
+    }
+  }
+}
+
 export const renderStatus = (status: ChainStatus): StatusJson => ({
   chainId: status.chainId,
   name: status.name,
@@ -82,7 +104,7 @@ export const renderStatus = (status: ChainStatus): StatusJson => ({
   version: status.version,
 });
 
-export function renderBlock(view: BlockView, full: boolean, transfers?: readonly TransferView[]): BlockJson {
+export function renderBlock(view: BlockView, full: boolean, outcomes?: readonly OutcomeView[]): BlockJson {
   const { header } = view;
   return {
     height: header.height,
@@ -106,8 +128,18 @@ export function renderBlock(view: BlockView, full: boolean, transfers?: readonly
     executed: view.executed,
     batches: view.batches.map((batch) => renderBatch(batch, full)),
     ...(full ? { header: toHex(view.headerBytes) } : {}),
-    ...(transfers === undefined ? {} : { transfers: transfers.map(renderTransfer) }),
+    ...(outcomes === undefined ? {} : renderOutcomes(outcomes)),
   };
+}
+
+function renderOutcomes(outcomes: readonly OutcomeView[]): Required<Pick<BlockJson, "transfers" | "events">> {
+  const transfers: TransferJson[] = [];
+  const events: EventJson[] = [];
+  for (const outcome of outcomes) {
+    if (outcome.type === "transfer") transfers.push(renderTransfer(outcome.transfer));
+    else events.push(renderEvent(outcome));
+  }
+  return { transfers, events };
 }
 
 function renderBatch(batch: BlockView["batches"][number], full: boolean): BlockJson["batches"][number] {

@@ -66,6 +66,36 @@ export const transfer = z.strictObject({
 });
 export type TransferJson = z.infer<typeof transfer>;
 
+const place = { height: count, index: count, timestamp: count, participant: count, result: z.string() };
+
+/** What the ledger did besides transfers. */
+export const event = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("account-opened"),
+    ...place,
+    accountId: hex(16),
+    owner: count,
+    asset: count,
+    kind: z.string(),
+  }),
+  z.strictObject({
+    type: z.literal("account-action"),
+    ...place,
+    id: hex(16),
+    accountId: hex(16),
+    action: z.string(),
+  }),
+  z.strictObject({
+    type: z.literal("transfer-expired"),
+    ...place,
+    id: hex(16),
+    debitAccountId: hex(16),
+    creditAccountId: hex(16),
+    amount,
+  }),
+]);
+export type EventJson = z.infer<typeof event>;
+
 export const page = <T extends z.ZodType>(item: T) =>
   z.strictObject({ items: z.array(item), cursor: z.string().optional(), unsafe });
 
@@ -128,6 +158,7 @@ export const block = z.strictObject({
   ),
   header: hexText.optional(),
   transfers: z.array(transfer).optional(),
+  events: z.array(event).optional(),
   unsafe,
 });
 export type BlockJson = z.infer<typeof block>;

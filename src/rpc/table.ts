@@ -1,0 +1,26 @@
+import { z } from "zod";
+import { defineMethod, type Method, type MethodContext, succeeded } from "./method.js";
+import { chainMethods, streamMethods } from "./methods/chain.js";
+import { ledgerMethods } from "./methods/ledger.js";
+import { submissionMethods } from "./methods/submissions.js";
+import { openRpcDocument } from "./open-rpc.js";
+
+/** Every method of the interface; what is not here does not exist. */
+export function methodTable(context: MethodContext, version: string): ReadonlyMap<string, Method> {
+  const methods: Method[] = [
+    ...submissionMethods(context),
+    ...ledgerMethods(context),
+    ...chainMethods(context),
+    ...streamMethods(context),
+  ];
+  methods.push(
+    defineMethod(context, {
+      name: "rpc.discover",
+      summary: "This document (OpenRPC)",
+      params: {},
+      result: z.record(z.string(), z.unknown()),
+      handle: () => succeeded(openRpcDocument(methods, version)),
+    }),
+  );
+  return new Map(methods.map((method) => [method.name, method]));
+}
