@@ -1,9 +1,17 @@
 import { Command, CommanderError } from "commander";
 import { HomeError } from "../node/index.js";
+import { addAccountCommands } from "./account-commands.js";
+import { addBlockCommand } from "./block-command.js";
+import { addDevnetCommands } from "./devnet-commands.js";
 import { CommandFailure } from "./failure.js";
 import { addGenesisCommands } from "./genesis-commands.js";
+import { addNodeCommands } from "./node-commands.js";
 import { packageVersion } from "./package.js";
+import { addReceiptCommands } from "./receipt-commands.js";
+import { addStatusCommand } from "./status-command.js";
+import { addSubmitCommand } from "./submit-command.js";
 import { printable, type Terminal } from "./terminal.js";
+import { addTransferCommand } from "./transfer-command.js";
 
 /**
  * Runs one command line.
@@ -25,10 +33,19 @@ function buildProgram(terminal: Terminal): Command {
     .description("A ledger that banks run together and none of them controls.")
     .version(packageVersion(), "--version", "print the version")
     .helpCommand(false)
+    .enablePositionalOptions()
     .showHelpAfterError("(see --help)")
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
     .exitOverride();
   addGenesisCommands(program, terminal);
+  addNodeCommands(program, terminal);
+  addDevnetCommands(program, terminal);
+  addStatusCommand(program, terminal);
+  addTransferCommand(program, terminal);
+  addAccountCommands(program, terminal);
+  addSubmitCommand(program, terminal);
+  addReceiptCommands(program, terminal);
+  addBlockCommand(program, terminal);
   program.addHelpText(
     "after",
     `
@@ -50,10 +67,18 @@ function report(error: unknown, terminal: Terminal): number {
     for (const detail of error.details) terminal.err(`  ${printable(detail)}\n`);
     return error.exitCode;
   }
-  if (error instanceof HomeError) {
+  if (error instanceof HomeError || isMachineFailure(error)) {
     terminal.err(`sabha: ${printable(error.message)}\n`);
-    return 3;
+    return error instanceof HomeError && error.fault.code === "FILE_EXISTS" ? 2 : 3;
   }
   terminal.err(`sabha: this is a mistake in sabha itself: ${error instanceof Error ? error.stack : String(error)}\n`);
   return 3;
 }
+
+/**
+ * What the machine refused: a typed error of one of our parts, or a system call that failed. A node's
+ * failure is known by its name, since its class comes with the whole node.
+ */
+const isMachineFailure = (error: unknown): error is Error =>
+  error instanceof Error &&
+  (error.name === "NodeFailure" || "fault" in error || ("syscall" in error && "code" in error));

@@ -7,8 +7,10 @@ import {
   type GenesisParticipant,
   parseGenesis,
   parseMoney,
+  RESULT_CODES,
   type RulebookAsset,
   type RulebookRail,
+  resultCode,
   transferIdFromEndToEndId,
 } from "../formats/index.js";
 import { type Digest, type Id128, isId128, type ParticipantNumber } from "../primitives/index.js";
@@ -52,6 +54,16 @@ export class Directory {
     return rails.find((rail) => (name === undefined ? rail.number === defaultRail : rail.name === name));
   }
 
+  /** A rail that carries an amount without a daily limit: the default one where it does. */
+  railFor(minorUnits: bigint): RulebookRail | undefined {
+    const standard = this.rail(undefined);
+    const { rails } = this.genesis.rulebook;
+    return [...(standard === undefined ? [] : [standard]), ...rails].find(
+      ({ minimum, maximum, accountDailyMaximum }) =>
+        accountDailyMaximum === undefined && BigInt(minimum) <= minorUnits && minorUnits <= BigInt(maximum),
+    );
+  }
+
   /**
    * An account as people name it: `BANK/NAME`, or its id in 32 hexadecimal digits.
    *
@@ -85,11 +97,23 @@ export class Directory {
     return found === undefined ? String(minorUnits) : displayMoney(minorUnits, found);
   }
 
+  /** The name of a validator of epoch 0 by its index. */
+  genesisValidatorName(index: number): string {
+    const validator = this.genesis.validators[index];
+    return validator === undefined ? `#${index}` : this.nameOf(validator.participant);
+  }
+
   /** Minor units as plain decimal text, for programs and files. */
   plain(minorUnits: bigint, asset: number): string {
     const found = this.assetOf(asset);
     return found === undefined ? String(minorUnits) : formatMoney(minorUnits, found.exponent);
   }
+}
+
+/** What a result code says, by its number or its name. */
+export function describeResult(code: number | string): { readonly name: string; readonly meaning: string } {
+  const found = typeof code === "number" ? resultCode(code) : RESULT_CODES.find(({ name }) => name === code);
+  return found ?? { name: String(code), meaning: String(code) };
 }
 
 export type ReadDirectory =

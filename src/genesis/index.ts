@@ -1,9 +1,10 @@
-/** Making and checking the genesis of a consortium. */
+/** Making, checking and reading the genesis of a consortium. */
+export { canonicalJson, decodeTransfer } from "../formats/index.js";
 export { accountId, type CustomerAccount, infrastructureName, parseAccountsFile } from "./accounts.js";
 export { type Assembled, type Assembly, assembleGenesis } from "./assemble.js";
 export { type Card, encodeCard, makeCard, parseCard } from "./card.js";
 export { type CsvRow, type LineProblem, parseCsv } from "./csv.js";
-export { Directory, readDirectory } from "./directory.js";
+export { Directory, describeResult, readDirectory } from "./directory.js";
 export {
   BASE_PORT,
   type NetworkMember,

@@ -1,7 +1,6 @@
 /** Why a home cannot be used; `detail` completes what the code says, for operators. */
 export type HomeFault =
   | { readonly code: "HOME_MISSING"; readonly path: string }
-  | { readonly code: "HOME_EXISTS"; readonly path: string }
   | { readonly code: "CONFIG_BAD"; readonly path: string; readonly problems: readonly string[] }
   | { readonly code: "GENESIS_BAD"; readonly path: string; readonly detail: string }
   | { readonly code: "FILE_MISSING"; readonly path: string; readonly what: string }
@@ -33,8 +32,6 @@ function sentence(fault: HomeFault): string {
   switch (fault.code) {
     case "HOME_MISSING":
       return `${fault.path} is not a node's home: it has no config.yaml`;
-    case "HOME_EXISTS":
-      return `${fault.path} is there already; nothing was changed`;
     case "CONFIG_BAD":
       return `${fault.path}: ${fault.problems.join("; ")}`;
     case "GENESIS_BAD":

@@ -17,4 +17,5 @@ export {
 } from "./home.js";
 export { HomeError } from "./home-error.js";
 export { hasKey, type KeyAlgorithm, readKey, readPassphrase, type StoredKey } from "./keystore.js";
+export { checkStore, runNode } from "./programs.js";
 export { addToken, loadTokens, TOKEN_SCOPES, type TokenBook, type TokenScope } from "./tokens.js";
