@@ -1,0 +1,230 @@
+import { randomBytes } from "node:crypto";
+import type { Logger } from "pino";
+import { LAN_TIMING, type Timing } from "../consensus/index.js";
+import { certificateScheme, sha256 } from "../crypto/index.js";
+import { genesisValidatorSet } from "../formats/index.js";
+import { MEMPOOL_LIMITS, type MempoolLimits } from "../mempool/index.js";
+import { type Network, NetworkError, startNetwork } from "../network/index.js";
+import { type Ports, Replica, type ReplicaEvent } from "../replica/index.js";
+import { createRpcServer, type RpcServer, RpcServerError } from "../rpc/index.js";
+import { type NodeStore, openStore, StoreError } from "../storage/index.js";
+import { createNodeApi } from "./api.js";
+import { systemClock } from "./clock.js";
+import { timersOf } from "./config.js";
+import type { Config } from "./config-options.js";
+import { type Home, homePath, type NodeKeys, readHome, readNodeKeys } from "./home.js";
+import { NodeFailure } from "./node-failure.js";
+import { createLog, createTelemetry, type Observed, type Telemetry } from "./telemetry.js";
+import { loadTokens } from "./tokens.js";
+import { mayVote } from "./voting-mark.js";
+
+export interface Node {
+  readonly rpcUrl: string;
+  readonly log: Logger;
+  /** Settles when the node cannot go on by itself; never rejects. */
+  readonly failed: Promise<NodeFailure>;
+  /** Not ready any more, then RPC, agreement, network and disk are closed in this order. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the node of a home: store, replica, network, RPC. The replica votes only once all of them run.
+ *
+ * @throws {HomeError} for what is wrong with the home's files
+ * @throws {NodeFailure} for a locked or damaged store, a busy port, and the like
+ */
+export async function startNode(path: string, version: string): Promise<Node> {
+  const home = readHome(path, true);
+  const keys = readNodeKeys(home);
+  const log = createLog(home.config);
+  const store = await openNodeStore(home);
+  try {
+    return await new Assembly({ home, keys, log, store, version }).start();
+  } catch (error) {
+    await store.close();
+    throw asFailure(error);
+  }
+}
+
+async function openNodeStore(home: Home): Promise<NodeStore> {
+  try {
+    return await openStore({ path: homePath(home, home.config.data.dir), chainId: home.chainId });
+  } catch (error) {
+    throw asFailure(error);
+  }
+}
+
+/** Turns what a part of the machine threw into the sentence and the advice that an operator needs. */
+function asFailure(error: unknown): unknown {
+  if (error instanceof StoreError || error instanceof NetworkError || error instanceof RpcServerError) {
+    return new NodeFailure(error);
+  }
+  return error;
+}
+
+interface Parts {
+  readonly home: Home;
+  readonly keys: NodeKeys;
+  readonly log: Logger;
+  readonly store: NodeStore;
+  readonly version: string;
+}
+
+/** Puts one node's parts together and takes them apart again. */
+class Assembly {
+  readonly #parts: Parts;
+  readonly #telemetry: Telemetry;
+  readonly #failed: Promise<NodeFailure>;
+  #fail: (failure: NodeFailure) => void = () => undefined;
+  #observed: Observed | undefined;
+  #network: Network | undefined;
+  #rpc: RpcServer | undefined;
+  #replica: Replica | undefined;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#telemetry = createTelemetry(parts.log, () => this.#observed);
+    this.#failed = new Promise((resolve) => {
+      this.#fail = resolve;
+    });
+  }
+
+  async start(): Promise<Node> {
+    const { home, log, store } = this.#parts;
+    const votes = mayVote(home.path, homePath(home, home.config.data.dir));
+    if (!votes)
+      log.error("the safety record of this key is lost: this node follows and does not vote (docs/operations.md)");
+    const replica = this.#createReplica(votes);
+    this.#replica = replica;
+    try {
+      this.#network = await this.#startNetwork(replica);
+      this.#observed = { replica, store, network: this.#network, mayVote: votes };
+      this.#rpc = await this.#startRpc(replica, this.#network);
+    } catch (error) {
+      await this.#network?.stop();
+      throw error;
+    }
+    replica.subscribe((fact) => {
+      if (fact.type === "executed")
+        this.#telemetry.onExecuted(fact.batches.reduce((sum, batch) => sum + batch.codes.length, 0));
+    });
+    replica.start();
+    log.info({ chainId: home.chainId, height: replica.head().height, rpc: this.#rpc.url }, "node started");
+    return { rpcUrl: this.#rpc.url, log, failed: this.#failed, stop: () => this.#stop() };
+  }
+
+  #createReplica(votes: boolean): Replica {
+    const { home, keys, store } = this.#parts;
+    const { genesis, chainId } = home;
+    const self = home.validator;
+    if (self === undefined) throw new Error("the home of a validator");
+    const ports: Ports = {
+      clock: systemClock,
+      store,
+      transport: { send: (to, channel, frame) => this.#network?.send(to, channel, frame) ?? false },
+      randomBytes: (length) => new Uint8Array(randomBytes(length)),
+    };
+    return new Replica(
+      {
+        genesis,
+        chainId,
+        set: genesisValidatorSet(sha256, genesis),
+        scheme: certificateScheme(genesis.scheme),
+        self,
+        secretKey: keys.consensus.secretKey,
+        mayVote: votes,
+        timing: timingOf(home.config),
+        mempoolLimits: poolLimits(home.config),
+        ledgerOptions: { hashSeed: randomBytes(4).readUInt32LE() },
+      },
+      ports,
+      (event) => this.#onReplicaEvent(event),
+    );
+  }
+
+  #onReplicaEvent(event: ReplicaEvent): void {
+    this.#telemetry.onReplica(event);
+    if (event.type === "peer-fault") this.#network?.disconnect(event.peer);
+    if (event.type === "store-failed") {
+      const { cause } = event.failure;
+      this.#fail(new NodeFailure(cause instanceof Error ? cause : new Error(event.failure.code)));
+    }
+  }
+
+  #startNetwork(replica: Replica): Promise<Network> {
+    const { home, keys } = this.#parts;
+    const { genesis, chainId, config } = home;
+    const names = new Map(genesis.participants.map(({ number, name }) => [number, name]));
+    return startNetwork({
+      chainId,
+      self: home.validator as NonNullable<Home["validator"]>,
+      networkSeed: keys.network.seed,
+      peers: genesis.validators.map((validator, index) => ({
+        index: index as NonNullable<Home["validator"]>,
+        name: names.get(validator.participant) ?? "",
+        networkKey: validator.networkKey,
+        addresses: validator.addresses,
+      })),
+      listen: [config.p2p.listen],
+      onFrame: (from, channel, frame) => replica.receive(from, channel, frame),
+      onPeer: () => undefined,
+      log: (event) => this.#telemetry.onNetwork(event),
+    });
+  }
+
+  async #startRpc(replica: Replica, network: Network): Promise<RpcServer> {
+    const { home, keys, log, store, version } = this.#parts;
+    const { config } = home;
+    const api = createNodeApi({
+      home,
+      operationKey: keys.operation,
+      replica,
+      store,
+      network,
+      registry: this.#telemetry.registry,
+      version,
+    });
+    return createRpcServer({
+      api,
+      host: config.rpc.host,
+      port: config.rpc.port,
+      tokens: loadTokens(homePath(home, config.rpc.tokenFile)),
+      log,
+      limits: { bodyBytesMax: config.rpc.bodyBytesMax },
+      registry: this.#telemetry.registry,
+      version,
+      onThrow: (error) => this.#fail(new NodeFailure(error instanceof Error ? error : new Error(String(error)))),
+    });
+  }
+
+  async #stop(): Promise<void> {
+    const { log, store } = this.#parts;
+    log.info("node stopping");
+    this.#replica?.stop();
+    await this.#rpc?.stop();
+    await this.#network?.stop();
+    await store.close();
+    log.info("node stopped");
+  }
+}
+
+function timingOf(config: Config): Timing {
+  const timers = timersOf(config);
+  return {
+    minMs: timers.timeoutMinMs,
+    maxMs: timers.timeoutMaxMs,
+    capMs: timers.timeoutCapMs,
+    firstMs: timers.firstTimeoutMs,
+    maxIdleMs: timers.maxIdleMs,
+    tickMs: LAN_TIMING.tickMs,
+  };
+}
+
+function poolLimits(config: Config): MempoolLimits {
+  const { bytesMax, batchesMax, bytesPerReplicaMax } = config.mempool;
+  return {
+    ...MEMPOOL_LIMITS,
+    pool: { bytes: bytesMax, batches: batchesMax },
+    replica: { ...MEMPOOL_LIMITS.replica, bytes: bytesPerReplicaMax },
+  };
+}

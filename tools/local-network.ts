@@ -1,0 +1,108 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+/** The command line as `npm run build` leaves it. */
+const CLI = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
+
+/** Runs one command of the command line and returns its standard output. */
+export function sabha(...words: readonly string[]): string {
+  const result = spawnSync(process.execPath, [CLI, ...words], { encoding: "utf8", maxBuffer: 64 * 1_048_576 });
+  if (result.status !== 0) throw new Error(`sabha ${words.join(" ")} ended with ${result.status}: ${result.stderr}`);
+  return result.stdout;
+}
+
+/** Real node processes of one `genesis network` directory, as children of this process. */
+export class LocalNetwork {
+  readonly directory: string;
+  readonly #children = new Map<string, ChildProcess>();
+
+  constructor(directory: string) {
+    this.directory = directory;
+    process.once("exit", () => {
+      for (const child of this.#children.values()) child.kill("SIGKILL");
+    });
+  }
+
+  /** Starts a home's node and waits until it is ready. Its output goes to `node.log` in the home. */
+  async start(name: string): Promise<void> {
+    this.launch(name);
+    await this.untilReady(name);
+  }
+
+  launch(name: string): void {
+    const home = join(this.directory, name);
+    const output = openSync(join(home, "node.log"), "a");
+    const child = spawn(process.execPath, [CLI, "node", "--home", home], { stdio: ["ignore", output, output] });
+    closeSync(output);
+    this.#children.set(name, child);
+  }
+
+  async untilReady(name: string, limitMs = 60_000): Promise<void> {
+    const url = this.url(name);
+    const child = this.#children.get(name);
+    await until(limitMs, `${name} is ready`, async () => {
+      if (child !== undefined && child.exitCode !== null)
+        throw new Error(`${name} ended: see ${join(this.directory, name, "node.log")}`);
+      const answer = await fetch(`${url}/readyz`).catch(() => undefined);
+      return answer?.ok === true;
+    });
+  }
+
+  pid(name: string): number {
+    return this.#children.get(name)?.pid ?? 0;
+  }
+
+  /** JSON-RPC address, as the home's settings have it. */
+  url(name: string): string {
+    const config = readFileSync(join(this.directory, name, "config.yaml"), "utf8");
+    const port = /^rpc:$[^]*?^ {2}port: (\d+)$/m.exec(config)?.[1];
+    return `http://127.0.0.1:${port}`;
+  }
+
+  token(name: string): string {
+    return readFileSync(join(this.directory, name, "keys", "submit.token"), "utf8").trim();
+  }
+
+  /** Ends a node at once, as a power cut would. */
+  async kill(name: string): Promise<void> {
+    await this.#end(name, "SIGKILL");
+  }
+
+  async stopAll(): Promise<void> {
+    await Promise.all([...this.#children.keys()].map((name) => this.#end(name, "SIGTERM")));
+  }
+
+  /** Leaves the processes running when this one ends. */
+  release(): void {
+    for (const child of this.#children.values()) child.unref();
+    this.#children.clear();
+  }
+
+  async #end(name: string, signal: NodeJS.Signals): Promise<void> {
+    const child = this.#children.get(name);
+    if (child === undefined) return;
+    this.#children.delete(name);
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    await ended;
+  }
+}
+
+/** Waits until a condition holds, asking every 50 ms. */
+export async function until(limitMs: number, what: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + limitMs;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`waited ${limitMs} ms in vain until ${what}`);
+    await sleep(50);
+  }
+}
+
+/** The value at a quantile of unsorted samples; 0 without samples. */
+export function quantile(samples: readonly number[], share: number): number {
+  const sorted = [...samples].sort((left, right) => left - right);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
+}
