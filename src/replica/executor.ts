@@ -13,6 +13,7 @@ import type { ExecutedBlock, Ledger, OrderedBatch } from "../ledger/index.js";
 import { type Digest, type Height, height, toHex } from "../primitives/index.js";
 import type { Clock, Store, StoreFailure } from "./ports.js";
 import { decodeStored } from "./serving.js";
+import type { UnwrittenBlock } from "./view.js";
 
 /** Execution writes that may wait for the disk before the next block is executed. */
 const WRITES_MAX = 8;
@@ -52,6 +53,8 @@ export class Executor {
   #range: CompactRange;
   /** Finalised blocks not yet executed, as far as they fit in memory. */
   readonly #recent = new Map<Height, Block>();
+  /** Executed blocks that the store does not show yet. */
+  readonly #unwritten = new Map<Height, UnwrittenBlock>();
   #target: Height;
   #writes = 0;
   #isScheduled = false;
@@ -68,6 +71,11 @@ export class Executor {
 
   get target(): Height {
     return this.#target;
+  }
+
+  /** See `ReplicaView.unwritten`. */
+  unwritten(at: Height): UnwrittenBlock | undefined {
+    return this.#unwritten.get(at);
   }
 
   /** These blocks are final and durable. */
@@ -115,6 +123,7 @@ export class Executor {
     };
     const execution = { block, executed, claim };
     this.#writes += 1;
+    this.#unwritten.set(at, { leaf: executed.leaf, outcomes: executed.outcomes, batches });
     const write = {
       durable: executed.checkpoint !== undefined,
       batches: batches.filter((batch) => !this.#port.isStored(batch.digest)),
@@ -127,6 +136,7 @@ export class Executor {
         this.#port.failed(failure);
         return;
       }
+      this.#unwritten.delete(at);
       this.#port.written(execution);
       this.run();
     });

@@ -48,6 +48,7 @@ import type {
   ReplicaReadiness,
   ReplicaView,
   SubmitVerdict,
+  UnwrittenBlock,
   VoteSeen,
 } from "./view.js";
 
@@ -260,6 +261,10 @@ export class Replica implements ReplicaView {
 
   divergence(): Divergence | undefined {
     return this.#divergence;
+  }
+
+  unwritten(at: FinalHead["height"]): UnwrittenBlock | undefined {
+    return this.#executor.unwritten(at);
   }
 
   evidence(): readonly Equivocation[] {

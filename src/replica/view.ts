@@ -1,4 +1,5 @@
-import type { Claim } from "../formats/index.js";
+import type { Claim, ResultLeaf } from "../formats/index.js";
+import type { OrderedBatch } from "../ledger/index.js";
 import type { Digest, Epoch, Height, ValidatorIndex, View } from "../primitives/index.js";
 import type { Divergence, FinalHead } from "./ports.js";
 
@@ -16,14 +17,23 @@ export interface ReplicaView {
   readiness(): ReplicaReadiness;
   consensus(): ReplicaConsensus;
   evidence(): readonly Equivocation[];
+  /** An executed block whose outcomes are on their way to the store: reads see it here until they see it there. */
+  unwritten(height: Height): UnwrittenBlock | undefined;
   divergence(): Divergence | undefined;
   /**
    * Hands a signed batch to the pool. `done` comes on a later turn; with `admitted` the batch is durable here and
    * survives a crash.
    */
   submit(bytes: Uint8Array, done: (verdict: SubmitVerdict) => void): void;
-  /** Calls back after each fact, on a later turn, in order; returns the function that ends it. */
+  /** Calls back at each fact, in order; listeners are quick and never throw. Returns the function that ends it. */
   subscribe(listener: (fact: ReplicaFact) => void): () => void;
+}
+
+export interface UnwrittenBlock {
+  readonly leaf: ResultLeaf;
+  readonly outcomes: Uint8Array;
+  /** In the order of the block's body. */
+  readonly batches: readonly OrderedBatch[];
 }
 
 export type ReplicaReadiness =

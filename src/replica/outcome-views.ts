@@ -1,0 +1,73 @@
+import { decodeAccount, decodeAction, decodeTransfer, resultCode, ZERO_ID } from "../formats/index.js";
+import type { DecodedOutcome, IdPosition, OutcomePointer } from "../ledger/index.js";
+import type { Height, Id128, ParticipantNumber } from "../primitives/index.js";
+import type { OutcomeView, TransferView } from "./read-model.js";
+
+/** Name of a result code; a number that this version does not know stays a number. */
+export const resultName = (code: number): string => resultCode(code)?.name ?? `unknown_${code}`;
+
+/**
+ * @param position what the ledger knows of the record's id now; makes the pending state current
+ */
+export function transferView(
+  outcome: DecodedOutcome,
+  place: OutcomePointer,
+  position: IdPosition | undefined,
+): TransferView {
+  const fields = decodeTransfer(outcome.record);
+  return {
+    id: fields.id,
+    debitAccountId: fields.debitAccountId,
+    creditAccountId: fields.creditAccountId,
+    amount: BigInt(fields.amount),
+    actualAmount: outcome.amount,
+    pendingId: fields.pendingId === ZERO_ID ? undefined : fields.pendingId,
+    reference: fields.reference,
+    remittance: fields.remittance,
+    timeoutSeconds: fields.timeoutSeconds,
+    asset: fields.asset,
+    rail: fields.rail,
+    code: fields.code,
+    priority: fields.priority,
+    flags: fields.flags,
+    participant: outcome.participant as ParticipantNumber,
+    result: resultName(outcome.code),
+    pendingState: position === undefined || position.pending === "none" ? undefined : position.pending,
+    resolution: position?.resolution,
+    height: place.height,
+    index: place.index,
+    timestamp: outcome.timestamp,
+  };
+}
+
+export function outcomeView(
+  outcome: DecodedOutcome,
+  place: OutcomePointer,
+  positionOf: (id: Id128) => IdPosition | undefined,
+): OutcomeView {
+  const common = {
+    height: place.height as Height,
+    index: place.index,
+    timestamp: outcome.timestamp,
+    participant: outcome.participant as ParticipantNumber,
+    result: resultName(outcome.code),
+  };
+  switch (outcome.subject) {
+    case "transfer": {
+      const { id } = decodeTransfer(outcome.record);
+      return { type: "transfer", transfer: transferView(outcome, place, positionOf(id)) };
+    }
+    case "account": {
+      const { id, owner, asset, kind } = decodeAccount(outcome.record);
+      return { type: "account-opened", ...common, accountId: id, owner, asset, kind };
+    }
+    case "action": {
+      const { id, accountId, action } = decodeAction(outcome.record);
+      return { type: "account-action", ...common, id, accountId, action };
+    }
+    case "expiry": {
+      const { id, debitAccountId, creditAccountId } = decodeTransfer(outcome.record);
+      return { type: "transfer-expired", ...common, id, debitAccountId, creditAccountId, amount: outcome.amount };
+    }
+  }
+}
