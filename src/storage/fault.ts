@@ -73,7 +73,13 @@ export function classify(error: unknown, path: string): StoreError {
   if (codes.some((code) => code === "ENOSPC" || code === "EDQUOT") || chain.some((link) => full.test(link.message))) {
     return new StoreError({ code: "STORE_FULL", path }, options);
   }
-  if (codes.includes("LEVEL_CORRUPTION") || chain.some((link) => link.message.startsWith("Corruption"))) {
+  // A directory is made before it is used, so a file that is not there was lost.
+  const damaged = /^Corruption|no such file/i;
+  if (
+    codes.includes("LEVEL_CORRUPTION") ||
+    codes.includes("ENOENT") ||
+    chain.some((link) => damaged.test(link.message))
+  ) {
     return new StoreError({ code: "STORE_CORRUPT", path, detail }, options);
   }
   return new StoreError({ code: "STORE_IO", path, detail }, options);

@@ -2,3 +2,11 @@
 export { StoreError, type StoreFault } from "./fault.js";
 export type { NodeStore, StoreCounters } from "./node-store.js";
 export { type OpenStoreOptions, openStore } from "./open.js";
+export {
+  type StoreCounts,
+  type StoreProgress,
+  type StoreReport,
+  type StoreReportFault,
+  verifyOpened,
+  verifyStore,
+} from "./verify.js";

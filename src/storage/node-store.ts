@@ -110,6 +110,11 @@ export class NodeStore implements Store {
     return this.#stage.snapshot.firstHeight;
   }
 
+  /** Height of the newest final block; 0 while there is none. */
+  get headHeight(): Height {
+    return this.#stage.snapshot.head?.height ?? (0 as Height);
+  }
+
   /** Results are readable up to here. */
   get executedHeight(): Height {
     return this.#stage.executedHeight;
@@ -123,6 +128,11 @@ export class NodeStore implements Store {
       bytesWritten: this.#bytesWritten,
       queued: this.#queue.length,
     };
+  }
+
+  /** For `verifyStore`, which looks underneath. */
+  parts(): Pick<StoreParts, "level" | "batchLog" | "outcomeLog"> {
+    return this.#parts;
   }
 
   /** Bytes of all files of the store. */

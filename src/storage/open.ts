@@ -32,10 +32,8 @@ export interface OpenStoreOptions {
 export async function openStore(options: OpenStoreOptions): Promise<NodeStore> {
   const { path, chainId } = options;
   const directory = join(path, "level");
-  if (chainId === undefined && !existsSync(join(directory, "CURRENT"))) {
-    throw new StoreError({ code: "STORE_MISSING", path });
-  }
   try {
+    if (!existsSync(join(directory, "CURRENT"))) assertNew(path, chainId);
     mkdirSync(path, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw classify(error, path);
@@ -48,6 +46,13 @@ export async function openStore(options: OpenStoreOptions): Promise<NodeStore> {
     await level.close();
     throw classify(error, path);
   }
+}
+
+/** LevelDB would begin anew, and delete its tables, where it misses its first file. */
+function assertNew(path: string, chainId: Digest | undefined): void {
+  if (existsSync(witnessFile(path))) Witness.open(path, witnessFile(path), 0);
+  if (existsSync(join(path, "batches"))) throw corrupt(path, "LevelDB's file CURRENT is missing");
+  if (chainId === undefined) throw new StoreError({ code: "STORE_MISSING", path });
 }
 
 /** An interrupted creation is simply done again; its last step is the one that counts. */
