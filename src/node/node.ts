@@ -78,6 +78,7 @@ class Assembly {
   #fail: (failure: NodeFailure) => void = () => undefined;
   #observed: Observed | undefined;
   #network: Network | undefined;
+  #api: ReturnType<typeof createNodeApi> | undefined;
   #rpc: RpcServer | undefined;
   #replica: Replica | undefined;
 
@@ -175,7 +176,7 @@ class Assembly {
   async #startRpc(replica: Replica, network: Network): Promise<RpcServer> {
     const { home, keys, log, store, version } = this.#parts;
     const { config } = home;
-    const api = createNodeApi({
+    this.#api = createNodeApi({
       home,
       operationKey: keys.operation,
       replica,
@@ -185,7 +186,7 @@ class Assembly {
       version,
     });
     return createRpcServer({
-      api,
+      api: this.#api,
       host: config.rpc.host,
       port: config.rpc.port,
       tokens: loadTokens(homePath(home, config.rpc.tokenFile)),
@@ -201,6 +202,7 @@ class Assembly {
     const { log, store } = this.#parts;
     log.info("node stopping");
     this.#replica?.stop();
+    this.#api?.stop();
     await this.#rpc?.stop();
     await this.#network?.stop();
     await store.close();

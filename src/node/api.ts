@@ -1,0 +1,99 @@
+import { randomBytes } from "node:crypto";
+import type { Registry } from "prom-client";
+import { ed25519, sha256 } from "../crypto/index.js";
+import { batchDigest, type GenesisValidator, genesisValidatorSet, resultCode, signBatch } from "../formats/index.js";
+import type { Network, PeerInfo } from "../network/index.js";
+import { Queries, type Replica } from "../replica/index.js";
+import { type NodeApi, type PeerView, Submitter, systemClock } from "../rpc/index.js";
+import type { NodeStore } from "../storage/index.js";
+import type { Home } from "./home.js";
+import type { StoredKey } from "./keystore.js";
+
+export interface NodeApiParts {
+  readonly home: Home;
+  /** Signs for the node's own participant. */
+  readonly operationKey: StoredKey;
+  readonly replica: Replica;
+  readonly store: NodeStore;
+  readonly network: Network;
+  readonly registry: Registry;
+  readonly version: string;
+}
+
+/** What the JSON-RPC server serves: queries over the replica, submissions into it, and the network's peers. */
+export function createNodeApi(parts: NodeApiParts): NodeApi & { readonly stop: () => void } {
+  const { home, replica, store, network, registry, version } = parts;
+  const { genesis, genesisBytes, chainId, participant } = home;
+  const set = genesisValidatorSet(sha256, genesis);
+  const queries = new Queries({
+    replica,
+    store,
+    genesis,
+    genesisBytes,
+    chainId,
+    set,
+    participant: participant.number,
+    version,
+  });
+  const submitter = createSubmitter(parts, queries);
+  return {
+    ready: () => queries.ready(),
+    status: () => queries.status(),
+    genesisBytes: () => queries.genesisBytes(),
+    defaults: () => queries.defaults(),
+    submitRecords: (submission) => submitter.submitRecords(submission),
+    submitBatch: (submission) => submitter.submitBatch(submission),
+    accounts: (ids) => queries.accounts(ids),
+    listAccounts: (query) => queries.listAccounts(query),
+    transfers: (ids) => queries.transfers(ids),
+    listTransfers: (query) => queries.listTransfers(query),
+    receipt: (transferId) => queries.receipt(transferId),
+    balanceProof: (accountId, height) => queries.balanceProof(accountId, height),
+    block: (at) => queries.block(at),
+    outcomes: (height, range) => queries.outcomes(height, range),
+    finality: (height) => queries.finality(height),
+    consensusStatus: () => queries.consensusStatus(),
+    evidence: () => queries.evidence(),
+    peers: () => network.peers().map((peer) => peerView(peer, genesis.validators)),
+    subscribe: (listener) => replica.subscribe(listener),
+    metrics: () => registry.metrics(),
+    stop: () => submitter.stop(),
+  };
+}
+
+function createSubmitter(parts: NodeApiParts, queries: Queries): Submitter {
+  const { home, operationKey, replica } = parts;
+  const { delayMs, recordsMax } = home.config.coalescing;
+  return new Submitter({
+    replica,
+    sign: ({ kind, records, notAfter }) =>
+      signBatch(
+        { sha256, ed25519 },
+        {
+          kind,
+          records,
+          notAfter,
+          chainId: home.chainId,
+          participant: home.participant.number,
+          publicKey: operationKey.publicKey,
+          secretKey: operationKey.secretKey,
+          salt: new Uint8Array(randomBytes(32)),
+        },
+      ),
+    digestOf: (batch) => batchDigest(sha256, batch),
+    codesOf: (digest, height) => queries.codesOf(digest, height),
+    resultName: (code) => resultCode(code)?.name ?? `code_${code}`,
+    clock: systemClock,
+    limits: { delayMs, flushRecords: recordsMax },
+  });
+}
+
+const peerView = (peer: PeerInfo, validators: readonly GenesisValidator[]): PeerView => ({
+  index: peer.index,
+  name: peer.name,
+  peerId: peer.peerId,
+  connected: peer.connected,
+  addresses: validators[peer.index]?.addresses ?? [],
+  ...(peer.since === undefined ? {} : { connectedSince: peer.since }),
+  ...(peer.roundTripMs === undefined ? {} : { roundTripMs: peer.roundTripMs }),
+});
