@@ -1,3 +1,5 @@
+import type { BatchKind } from "./batch.js";
+
 /**
  * Result codes: the only answers that execution gives. Their order is their precedence and part of the
  * protocol: of several codes that fit, the smaller number is the result, success only where none fits.
@@ -93,7 +95,7 @@ const TABLE = [
   ["credit_account_closed", "RJCT", "AC07", "the credit account is closed"],
   ["debit_account_frozen", "RJCT", "AC06", "the debit account is frozen"],
   ["settlement_account_frozen", "RJCT", "AC06", "the paying bank's settlement account is frozen"],
-  ["account_already_frozen", "RJCT", "NARR", "the account is frozen already"],
+  ["account_frozen", "RJCT", "AC06", "the account is frozen"],
   ["account_not_frozen", "RJCT", "NARR", "the account is not frozen"],
   ["account_not_empty", "RJCT", "NARR", "the account still has a balance or pending transfers"],
   ["owner_not_found", "RJCT", "AG01", "there is no such participant, or it may hold no accounts"],
@@ -132,5 +134,9 @@ export const isSuccess = (code: number): boolean => code <= RESULT.applied;
 export const isBatchLevel = (code: number): boolean =>
   code >= RESULT.batch_malformed && code <= RESULT.key_out_of_scope;
 
-/** Whether the record left an outcome leaf of its own; refusals without right and duplicates leave none. */
-export const hasLeaf = (code: number): boolean => code <= RESULT.applied || code > RESULT.id_already_failed;
+/**
+ * Whether a record with this result left an outcome leaf of its own: refusals without right and duplicates
+ * leave none, nor does an account that was not opened (its id stays free).
+ */
+export const hasLeaf = (kind: BatchKind, code: number): boolean =>
+  isSuccess(code) || (kind !== "create_accounts" && code > RESULT.id_already_failed);

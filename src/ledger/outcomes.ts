@@ -1,11 +1,29 @@
-import type { Balances, OutcomeKind } from "../formats/index.js";
-import { InvariantError } from "../primitives/index.js";
+import { hashPairs, sha256 } from "../crypto/index.js";
+import {
+  BATCH_HEADER_BYTES,
+  type Balances,
+  type BatchKind,
+  blindingOf,
+  COMMITMENT_SIDE,
+  OUTCOME_BYTES,
+  OUTCOME_LEAF_BYTES,
+  OUTCOME_LEAF_FIELDS,
+  type OutcomeKind,
+  parseBatch,
+  readBalances,
+  writeOutcome,
+} from "../formats/index.js";
+import { assert, type Height, RECORD_BYTES } from "../primitives/index.js";
+import { pointerAt } from "./accounts.js";
+import { amountAt, countAt } from "./limbs.js";
+import * as log from "./outcome-log.js";
+import { HEADER_WORDS, RECORD_WORDS, SALT_WORD } from "./transfer-words.js";
 import type { OutcomePointer } from "./views.js";
+import { alignedWords } from "./words.js";
 
 /** How many outcomes an `outcomes` blob of a block holds. */
-export function outcomeCount(_outcomes: Uint8Array): number {
-  throw new InvariantError("not built yet");
-}
+export const outcomeCount = (outcomes: Uint8Array): number =>
+  new DataView(outcomes.buffer, outcomes.byteOffset, outcomes.byteLength).getUint32(0, true);
 
 /** Signed bytes of the block's batch at an index. */
 export type BatchAt = (batchIndex: number) => Uint8Array;
@@ -23,7 +41,7 @@ export interface DecodedOutcome {
   readonly participant: number;
   /** What was really moved, reserved or released; 0 where nothing was. */
   readonly amount: bigint;
-  readonly height: number;
+  readonly height: Height;
   readonly timestamp: number;
   /** 0xffffffff for the system's own outcomes. */
   readonly batchIndex: number;
@@ -47,11 +65,189 @@ export interface CommittedBalances {
 }
 
 /** Outcome `index` of a block; undefined if the block has no such outcome. */
-export function outcomeAt(_outcomes: Uint8Array, _index: number, _batchAt: BatchAt): DecodedOutcome | undefined {
-  throw new InvariantError("not built yet");
+export function outcomeAt(outcomes: Uint8Array, index: number, batchAt: BatchAt): DecodedOutcome | undefined {
+  const blob = open(outcomes);
+  if (!Number.isInteger(index) || index < 0 || index >= blob.count) return undefined;
+  const { words } = blob;
+  const at = entryAt(index);
+  const isSystem = ((words[at] as number) & (log.PART_SYSTEM << 24)) !== 0;
+  const batchIndex = words[at + log.ENTRY_BATCH] as number;
+  const recordIndex = words[at + log.ENTRY_RECORD] as number;
+  const source = isSystem ? systemSource(blob, at) : batchSource(batchAt(batchIndex), recordIndex);
+  const fields = {
+    code: (words[at] as number) & 0xffff,
+    kind: isSystem ? ("resolution" as const) : ("first" as const),
+    participant: words[at + log.ENTRY_SUBMITTER] as number,
+    amount: amountAt(words, at + log.ENTRY_AMOUNT),
+    height: countAt(words, 2) as Height,
+    timestamp: countAt(words, 4),
+    batchIndex,
+    recordIndex,
+  };
+  const outcome = new Uint8Array(OUTCOME_BYTES);
+  writeOutcome(outcome, 0, fields);
+  const side = (name: "debit" | "credit"): CommittedBalances => {
+    const bytes = new Uint8Array(committedWords(blob, at, name).buffer);
+    const blinding = blindingOf(sha256, { salt: source.salt, recordIndex, side: name });
+    return { account: readBalances(bytes, 0), settlement: readBalances(bytes, 32), bytes, blinding };
+  };
+  return {
+    record: source.record,
+    subject: source.subject,
+    outcome,
+    ...fields,
+    debit: side("debit"),
+    credit: side("credit"),
+    previousOfDebit: pointerAt(words, at + log.ENTRY_DEBIT_HEIGHT, at + log.ENTRY_DEBIT_INDEX),
+    previousOfCredit: pointerAt(words, at + log.ENTRY_CREDIT_HEIGHT, at + log.ENTRY_CREDIT_INDEX),
+    previousOfParticipant: pointerAt(words, at + log.ENTRY_SUBMITTER_HEIGHT, at + log.ENTRY_SUBMITTER_INDEX),
+  };
 }
 
-/** All leaves of a block, 256 bytes each in order: record ‖ outcome ‖ debit commitment ‖ credit commitment. */
-export function outcomeLeaves(_outcomes: Uint8Array, _batchAt: BatchAt): Uint8Array {
-  throw new InvariantError("not built yet");
+/**
+ * All leaves of a block, 256 bytes each in order: record ‖ outcome ‖ debit commitment ‖ credit commitment.
+ * The receipts root is `countedRoot(hashOutcomeLeaves(leaves))`. Bulk work: everything is laid out first and
+ * hashed in three native calls.
+ */
+export function outcomeLeaves(outcomes: Uint8Array, batchAt: BatchAt): Uint8Array {
+  const blob = open(outcomes);
+  const leaves = new Uint32Array(blob.count * LEAF_WORDS);
+  const balances = new Uint32Array(blob.count * 32);
+  const blindings = new Uint32Array(blob.count * 32);
+  let batchIndex = log.NO_BATCH;
+  let batch: Uint32Array = new Uint32Array(0);
+  for (let index = 0; index < blob.count; index += 1) {
+    const at = entryAt(index);
+    const isSystem = ((blob.words[at] as number) & (log.PART_SYSTEM << 24)) !== 0;
+    const wanted = blob.words[at + log.ENTRY_BATCH] as number;
+    if (!isSystem && wanted !== batchIndex) {
+      batchIndex = wanted;
+      batch = alignedWords(batchAt(wanted));
+    }
+    const source = isSystem ? blob.words : batch;
+    const recordAt = isSystem
+      ? systemAt(blob, at)
+      : HEADER_WORDS + (blob.words[at + log.ENTRY_RECORD] as number) * RECORD_WORDS;
+    const saltAt = isSystem ? recordAt + RECORD_WORDS : SALT_WORD;
+    for (let word = 0; word < RECORD_WORDS; word += 1)
+      leaves[index * LEAF_WORDS + word] = source[recordAt + word] as number;
+    writeOutcomeWords(blob.words, at, leaves, index * LEAF_WORDS + RECORD_WORDS);
+    copyBalances(blob, at, balances, index * 32);
+    for (let side = 0; side < 2; side += 1) {
+      const to = index * 32 + side * 16;
+      for (let word = 0; word < 8; word += 1) blindings[to + word] = source[saltAt + word] as number;
+      blindings[to + 8] = blob.words[at + log.ENTRY_RECORD] as number;
+      blindings[to + 9] = side === 0 ? COMMITMENT_SIDE.debit : COMMITMENT_SIDE.credit;
+    }
+  }
+  commit(leaves, balances, blindings);
+  return new Uint8Array(leaves.buffer);
 }
+
+const LEAF_WORDS = OUTCOME_LEAF_BYTES / 4;
+const COMMITMENTS_WORD = OUTCOME_LEAF_FIELDS.debitCommitment / 4;
+
+/** Writes both commitments of every leaf: H(H(account ‖ settlement) ‖ H(blinding's preimage)). */
+function commit(leaves: Uint32Array, balances: Uint32Array, blindings: Uint32Array): void {
+  const hidden = new Uint32Array(hashPairs(bytesOf(balances)).buffer);
+  const hiding = new Uint32Array(hashPairs(bytesOf(blindings)).buffer);
+  const pairs = new Uint32Array(hidden.length * 2);
+  for (let at = 0; at < hidden.length; at += 8) {
+    for (let word = 0; word < 8; word += 1) {
+      pairs[at * 2 + word] = hidden[at + word] as number;
+      pairs[at * 2 + 8 + word] = hiding[at + word] as number;
+    }
+  }
+  const commitments = new Uint32Array(hashPairs(bytesOf(pairs)).buffer);
+  for (let at = 0; at < commitments.length; at += 16) {
+    const to = (at / 16) * LEAF_WORDS + COMMITMENTS_WORD;
+    for (let word = 0; word < 16; word += 1) leaves[to + word] = commitments[at + word] as number;
+  }
+}
+
+interface Blob {
+  readonly words: Uint32Array;
+  readonly count: number;
+  /** Where the tail begins. */
+  readonly tail: number;
+}
+
+function open(outcomes: Uint8Array): Blob {
+  const words = alignedWords(outcomes);
+  const count = words[0] as number;
+  const tail = log.LOG_HEADER_WORDS + count * log.LOG_ENTRY_WORDS;
+  assert(words[1] === log.LOG_VERSION && words.length >= tail, "outcomes as the ledger wrote them");
+  return { words, count, tail };
+}
+
+const entryAt = (index: number): number => log.LOG_HEADER_WORDS + index * log.LOG_ENTRY_WORDS;
+
+/** Where record and salt of a system outcome begin. */
+function systemAt(blob: Blob, at: number): number {
+  const hasSettlement = ((blob.words[at] as number) & (log.PART_SETTLEMENT << 24)) !== 0;
+  return blob.tail + (blob.words[at + log.ENTRY_TAIL] as number) + (hasSettlement ? 16 : 0);
+}
+
+interface Source {
+  readonly record: Uint8Array;
+  readonly salt: Uint8Array;
+  readonly subject: DecodedOutcome["subject"];
+}
+
+function systemSource(blob: Blob, at: number): Source {
+  const from = systemAt(blob, at);
+  const bytes = new Uint8Array(blob.words.slice(from, from + RECORD_WORDS + 8).buffer);
+  return { record: bytes.slice(0, RECORD_BYTES), salt: bytes.slice(RECORD_BYTES), subject: "expiry" };
+}
+
+const SUBJECTS: Readonly<Record<BatchKind, DecodedOutcome["subject"]>> = {
+  create_accounts: "account",
+  manage_accounts: "action",
+  create_transfers: "transfer",
+  govern: "action",
+  settle_set: "action",
+};
+
+function batchSource(bytes: Uint8Array, recordIndex: number): Source {
+  const parsed = parseBatch(bytes);
+  assert(parsed.ok && recordIndex < parsed.header.count, "the batch that the outcomes are about");
+  const start = BATCH_HEADER_BYTES + recordIndex * RECORD_BYTES;
+  return {
+    record: bytes.slice(start, start + RECORD_BYTES),
+    salt: parsed.header.salt,
+    subject: SUBJECTS[parsed.header.kind],
+  };
+}
+
+/** The same 64 bytes as `writeOutcome` makes, by words. */
+function writeOutcomeWords(words: Uint32Array, at: number, leaves: Uint32Array, to: number): void {
+  leaves[to] = (words[at] as number) & 0x00ff_ffff;
+  leaves[to + 1] = words[at + log.ENTRY_SUBMITTER] as number;
+  leaves[to + 2] = words[at + log.ENTRY_AMOUNT] as number;
+  leaves[to + 3] = words[at + log.ENTRY_AMOUNT + 1] as number;
+  for (let word = 0; word < 4; word += 1) leaves[to + 4 + word] = words[2 + word] as number;
+  leaves[to + 8] = words[at + log.ENTRY_BATCH] as number;
+  leaves[to + 9] = words[at + log.ENTRY_RECORD] as number;
+}
+
+/** Both sides' account ‖ settlement balances, 16 words each. */
+function copyBalances(blob: Blob, at: number, balances: Uint32Array, to: number): void {
+  const { words } = blob;
+  const hasSettlement = ((words[at] as number) & (log.PART_SETTLEMENT << 24)) !== 0;
+  const tail = blob.tail + (words[at + log.ENTRY_TAIL] as number);
+  for (let word = 0; word < 8; word += 1) {
+    balances[to + word] = words[at + log.ENTRY_DEBIT_BALANCES + word] as number;
+    balances[to + 16 + word] = words[at + log.ENTRY_CREDIT_BALANCES + word] as number;
+    if (!hasSettlement) continue;
+    balances[to + 8 + word] = words[tail + word] as number;
+    balances[to + 24 + word] = words[tail + 8 + word] as number;
+  }
+}
+
+function committedWords(blob: Blob, at: number, side: "debit" | "credit"): Uint32Array<ArrayBuffer> {
+  const both = new Uint32Array(32);
+  copyBalances(blob, at, both, 0);
+  return side === "debit" ? both.slice(0, 16) : both.slice(16);
+}
+
+const bytesOf = (words: Uint32Array): Uint8Array => new Uint8Array(words.buffer, words.byteOffset, words.byteLength);

@@ -1,0 +1,100 @@
+import { EntryTable } from "./entry-table.js";
+import { addTo, compareAmounts, subtractFrom } from "./limbs.js";
+import type { Rail } from "./rules.js";
+
+/**
+ * Entry of what an account has sent on a rail in its latest scheme day, 32 bytes; offsets in words:
+ *
+ * 0 account's index · 1 rail · 2 scheme day · 3 reserved · 4 sum of initiations 2 · 6 reserved 2
+ *
+ * Block time never runs back, so a day that is over is never asked for again and one entry per account
+ * and rail is enough: the first initiation of a new day starts it at zero.
+ */
+export const LIMIT_WORDS = 8;
+export const LIMIT_PAGE_ENTRIES = 256;
+const ACCOUNT = 0;
+const RAIL = 1;
+const DAY = 2;
+const SUM = 4;
+
+/** The counter of an account that never initiated anything. */
+const NOTHING = new Uint32Array(LIMIT_WORDS);
+
+/** Counters against the daily limits per (account, rail); only rails with a limit have any. */
+export class Limits {
+  readonly table = new EntryTable(LIMIT_WORDS, LIMIT_PAGE_ENTRIES);
+  /** By rail, then account: index of the counter plus one. */
+  readonly #counters: (Uint32Array | undefined)[] = [];
+
+  /** Whether the account may initiate so much more on the rail that day. */
+  allows(account: number, rail: Rail, day: number, low: number, high: number): boolean {
+    const index = this.#find(account, rail.number);
+    const words = index < 0 ? NOTHING : this.table.wordsOf(index);
+    const base = index < 0 ? 0 : this.table.baseOf(index);
+    const isToday = words[base + DAY] === day;
+    const sumLow = (isToday ? (words[base + SUM] as number) : 0) + low;
+    const carry = sumLow >= 0x1_0000_0000 ? 1 : 0;
+    const sumHigh = (isToday ? (words[base + SUM + 1] as number) : 0) + high + carry;
+    if (sumHigh !== rail.dailyMaximumHigh) return sumHigh < rail.dailyMaximumHigh;
+    return sumLow - carry * 0x1_0000_0000 <= rail.dailyMaximumLow;
+  }
+
+  /** Counts an initiation that is allowed. */
+  count(account: number, rail: number, day: number, low: number, high: number): void {
+    let index = this.#find(account, rail);
+    if (index < 0) {
+      index = this.table.append();
+      const words = this.table.wordsOf(index);
+      words[this.table.baseOf(index) + ACCOUNT] = account;
+      words[this.table.baseOf(index) + RAIL] = rail;
+      this.register(index);
+    } else this.table.touch(index);
+    const words = this.table.wordsOf(index);
+    const base = this.table.baseOf(index);
+    if (words[base + DAY] !== day) {
+      words[base + DAY] = day;
+      words.fill(0, base + SUM, base + SUM + 2);
+    }
+    addTo(words, base + SUM, low, high);
+  }
+
+  /** Gives back to the day of initiation what was not paid in the end; a day that is over needs nothing. */
+  giveBack(account: number, rail: number, day: number, low: number, high: number): void {
+    const index = this.#find(account, rail);
+    if (index < 0) return;
+    const words = this.table.wordsOf(index);
+    const base = this.table.baseOf(index);
+    if (words[base + DAY] !== day) return;
+    this.table.touch(index);
+    const isCounted = compareAmounts(words[base + SUM] as number, words[base + SUM + 1] as number, low, high) >= 0;
+    // An initiation from before the rail had a limit was never counted.
+    if (isCounted) subtractFrom(words, base + SUM, low, high);
+    else words.fill(0, base + SUM, base + SUM + 2);
+  }
+
+  /** Makes an entry findable, for a table restored from pages too. */
+  register(index: number): void {
+    const words = this.table.wordsOf(index);
+    const base = this.table.baseOf(index);
+    const account = words[base + ACCOUNT] as number;
+    const rail = words[base + RAIL] as number;
+    let counters = this.#counters[rail] ?? new Uint32Array(1_024);
+    if (account >= counters.length) {
+      const grown = new Uint32Array(Math.max(account + 1, counters.length * 2));
+      grown.set(counters);
+      counters = grown;
+    }
+    counters[account] = index + 1;
+    this.#counters[rail] = counters;
+  }
+
+  /** An entry beyond the table's end, left by a chain that was undone, counts as absent. */
+  #find(account: number, rail: number): number {
+    const index = (this.#counters[rail]?.[account] ?? 0) - 1;
+    if (index >= this.table.count) return -1;
+    if (index < 0) return -1;
+    const words = this.table.wordsOf(index);
+    const base = this.table.baseOf(index);
+    return words[base + ACCOUNT] === account && words[base + RAIL] === rail ? index : -1;
+  }
+}

@@ -1,0 +1,249 @@
+import { countedRoot, hashPairs } from "../crypto/index.js";
+import { type Digest, toHex } from "../primitives/index.js";
+import type { StatePage } from "./contract.js";
+import type { EntryTable } from "./entry-table.js";
+
+/**
+ * The root over the whole state, and the pages that it is computed from.
+ *
+ * The state is sixteen tables in this order: accounts, consumed ids, pendings, limit counters,
+ * participants, keys, rulebook; then queues, holds, windows, velocity counters, proposals, the next
+ * validator set and three more, which are empty until their rules come. The state root is the counted
+ * root (crypto's `countedRoot`) over the sixteen table roots; a table's root is the counted root over its
+ * entries' hashes; an entry's hash is the root of the plain SHA-256 tree over its 32-byte chunks. So a
+ * proof of an entry is two paths, and formats verifies it without this file.
+ *
+ * A page is a fixed number of entries, a power of two: the root of a page is a node of the table's tree.
+ * At a checkpoint only pages touched since the last one are hashed, then the nodes above them.
+ */
+export const TABLE_SLOTS = 16;
+
+/** Digests of one table's tree from its pages up. */
+class PageTree {
+  readonly #table: EntryTable;
+  /** Level 0 holds page roots. */
+  readonly #levels: Uint8Array[] = [new Uint8Array(0)];
+  /** Root as of the last update. */
+  root: Uint8Array = countedRoot(new Uint8Array(0));
+  /** Entries as of the last update. */
+  count = 0;
+
+  constructor(table: EntryTable) {
+    this.#table = table;
+  }
+
+  /** Hashes what changed and returns the changed pages by number, with their bytes. */
+  update(): { readonly page: number; readonly bytes: Uint8Array }[] {
+    const pages = this.#table.takeDirtyPages().map((page) => ({ page, bytes: this.#table.pageBytes(page) }));
+    this.count = this.#table.count;
+    const used = pages.filter(({ bytes }) => bytes.length > 0);
+    if (pages.length === 0) return pages;
+    if (this.#table.pageCount <= 1) {
+      // A table within one page has a tree of its own height.
+      this.root = countedRoot(
+        used.length === 0 ? new Uint8Array(0) : entryHashes(used[0]?.bytes as Uint8Array, this.#entryBytes()),
+      );
+    }
+    this.#hashPages(used);
+    this.#climb(used.map(({ page }) => page));
+    return pages;
+  }
+
+  /** Siblings of an entry, from its hash up to the table's tree root; `page` as of the last update. */
+  path(index: number, pageBytes: Uint8Array): Uint8Array[] {
+    const pageEntries = this.#table.pageEntries;
+    const hashes = entryHashes(pageBytes, this.#entryBytes());
+    const within = index % pageEntries;
+    const path: Uint8Array[] = [];
+    if (this.count <= pageEntries) {
+      climb(hashes, ceilLog2(this.count), 0, (nodes, level) => path.push(siblingIn(nodes, within, level, level)));
+      return path;
+    }
+    climb(hashes, ceilLog2(pageEntries), 0, (nodes, level) => path.push(siblingIn(nodes, within, level, level)));
+    const pageLevel = ceilLog2(pageEntries);
+    const page = Math.floor(index / pageEntries);
+    const height = ceilLog2(Math.ceil(this.count / pageEntries));
+    for (let level = 0; level < height; level += 1) {
+      const nodes = Math.ceil(Math.ceil(this.count / pageEntries) / 2 ** level);
+      path.push(siblingIn((this.#levels[level] as Uint8Array).subarray(0, nodes * 32), page, level, pageLevel + level));
+    }
+    return path;
+  }
+
+  #entryBytes(): number {
+    return this.#table.entryWords * 4;
+  }
+
+  #hashPages(pages: readonly { readonly page: number; readonly bytes: Uint8Array }[]): void {
+    const levelCount = ceilLog2(this.#table.pageEntries);
+    const fullBytes = this.#table.pageEntries * this.#entryBytes();
+    const full = pages.filter(({ bytes }) => bytes.length === fullBytes);
+    const buffer = new Uint8Array(full.length * fullBytes);
+    for (const [index, { bytes }] of full.entries()) buffer.set(bytes, index * fullBytes);
+    let nodes = entryHashes(buffer, this.#entryBytes());
+    for (let level = 0; level < levelCount; level += 1) nodes = hashPairs(nodes);
+    for (const [index, { page }] of full.entries()) this.#set(0, page, nodes.subarray(index * 32, index * 32 + 32));
+    for (const { page, bytes } of pages) {
+      if (bytes.length < fullBytes) this.#set(0, page, climb(entryHashes(bytes, this.#entryBytes()), levelCount, 0));
+    }
+  }
+
+  /** Recomputes the nodes above changed pages, one native call per level. */
+  #climb(changed: readonly number[]): void {
+    const pageCount = this.#table.pageCount;
+    const height = ceilLog2(pageCount);
+    let places: readonly number[] = changed;
+    let width = pageCount;
+    const pageLevel = ceilLog2(this.#table.pageEntries);
+    for (let level = 0; level < height; level += 1) {
+      const parents = distinctHalves(places);
+      const pairs = new Uint8Array(parents.length * 64);
+      const nodes = this.#levels[level] as Uint8Array;
+      for (const [index, parent] of parents.entries()) {
+        pairs.set(nodes.subarray(parent * 64, parent * 64 + 32), index * 64);
+        const right =
+          parent * 2 + 1 < width ? nodes.subarray(parent * 64 + 32, parent * 64 + 64) : zeros(pageLevel + level);
+        pairs.set(right, index * 64 + 32);
+      }
+      const digests = hashPairs(pairs);
+      for (const [index, parent] of parents.entries()) {
+        this.#set(level + 1, parent, digests.subarray(index * 32, index * 32 + 32));
+      }
+      places = parents;
+      width = Math.ceil(width / 2);
+    }
+    if (pageCount > 1) this.root = mixInCount((this.#levels[height] as Uint8Array).subarray(0, 32), this.count);
+  }
+
+  #set(level: number, place: number, digest: Uint8Array): void {
+    const needed = place * 32 + 32;
+    let nodes = this.#levels[level] ?? new Uint8Array(0);
+    if (nodes.length < needed) {
+      const grown = new Uint8Array(Math.max(needed, nodes.length * 2));
+      grown.set(nodes);
+      nodes = grown;
+    }
+    this.#levels[level] = nodes;
+    nodes.set(digest, place * 32);
+  }
+}
+
+/** Trees over all tables as of the newest checkpoint. */
+export class StateRoots {
+  readonly #trees: readonly PageTree[];
+  #roots: Uint8Array;
+
+  constructor(tables: readonly EntryTable[]) {
+    this.#trees = tables.map((table) => new PageTree(table));
+    this.#roots = this.#tableRoots();
+  }
+
+  /** Takes in every change since the last call and returns the changed pages, ascending by key. */
+  update(): readonly StatePage[] {
+    const pages: StatePage[] = [];
+    for (const [slot, tree] of this.#trees.entries()) {
+      for (const { page, bytes } of tree.update()) pages.push({ key: pageKey(slot, page), bytes });
+    }
+    this.#roots = this.#tableRoots();
+    return pages;
+  }
+
+  get stateRoot(): Digest {
+    return toHex(countedRoot(this.#roots)) as Digest;
+  }
+
+  /** The sixteen table roots, 32 bytes each. */
+  get tableRoots(): Uint8Array {
+    return this.#roots.slice();
+  }
+
+  /** Entries of a table as of the newest checkpoint. */
+  countOf(slot: number): number {
+    return this.#trees[slot]?.count ?? 0;
+  }
+
+  pathOf(slot: number, index: number, pageBytes: Uint8Array): readonly Uint8Array[] {
+    return (this.#trees[slot] as PageTree).path(index, pageBytes);
+  }
+
+  #tableRoots(): Uint8Array {
+    const roots = new Uint8Array(TABLE_SLOTS * 32);
+    const empty = countedRoot(new Uint8Array(0));
+    for (let slot = 0; slot < TABLE_SLOTS; slot += 1) roots.set(this.#trees[slot]?.root ?? empty, slot * 32);
+    return roots;
+  }
+}
+
+const KEY_BASE = 0x1_0000_0000;
+
+/** Key of a page: the table's place in the state root's order, then the page's number. */
+export const pageKey = (slot: number, page: number): number => slot * KEY_BASE + page;
+export const slotOfKey = (key: number): number => Math.floor(key / KEY_BASE);
+export const pageOfKey = (key: number): number => key % KEY_BASE;
+
+const ceilLog2 = (value: number): number => (value <= 1 ? 0 : 32 - Math.clz32(value - 1));
+
+/** Hashes of entries: the tree over each entry's chunks; an entry of 32 bytes is its own hash. */
+function entryHashes(entries: Uint8Array, entryBytes: number): Uint8Array {
+  let nodes = entries;
+  for (let width = entryBytes; width > 32; width /= 2) nodes = hashPairs(nodes);
+  return nodes;
+}
+
+/** Root of a subtree of a given height over nodes that may be fewer; what is missing is zero leaves. */
+function climb(
+  nodes: Uint8Array,
+  height: number,
+  fromLevel: number,
+  visit?: (nodes: Uint8Array, level: number) => void,
+): Uint8Array {
+  let current = nodes;
+  for (let level = 0; level < height; level += 1) {
+    visit?.(current, level);
+    if (current.length % 64 !== 0) {
+      const padded = new Uint8Array(current.length + 32);
+      padded.set(current);
+      padded.set(zeros(fromLevel + level), current.length);
+      current = padded;
+    }
+    current = hashPairs(current);
+  }
+  return current;
+}
+
+/** Sibling of the ancestor of leaf `place` at `level` among the nodes there. */
+function siblingIn(nodes: Uint8Array, place: number, level: number, zeroLevel: number): Uint8Array {
+  const at = (Math.floor(place / 2 ** level) ^ 1) * 32;
+  return at < nodes.length ? nodes.slice(at, at + 32) : zeros(zeroLevel).slice();
+}
+
+/** Parents of ascending places, ascending. */
+function distinctHalves(places: readonly number[]): number[] {
+  const parents: number[] = [];
+  for (const place of places) {
+    const parent = place >> 1;
+    if (parents[parents.length - 1] !== parent) parents.push(parent);
+  }
+  return parents;
+}
+
+function mixInCount(top: Uint8Array, count: number): Uint8Array {
+  const bytes = new Uint8Array(64);
+  bytes.set(top);
+  new DataView(bytes.buffer).setBigUint64(32, BigInt(count), true);
+  return hashPairs(bytes);
+}
+
+const ZEROS: Uint8Array[] = [new Uint8Array(32)];
+
+/** Root of a complete subtree over 2^level zero leaves. */
+function zeros(level: number): Uint8Array {
+  while (ZEROS.length <= level) {
+    const below = ZEROS[ZEROS.length - 1] as Uint8Array;
+    const pair = new Uint8Array(64);
+    pair.set(below);
+    pair.set(below, 32);
+    ZEROS.push(hashPairs(pair));
+  }
+  return ZEROS[level] as Uint8Array;
+}

@@ -1,0 +1,87 @@
+import type { Rulebook } from "../formats/index.js";
+import { Accounts } from "./accounts.js";
+import { EntryTable } from "./entry-table.js";
+import { Limits } from "./limits.js";
+import { OutcomeLog } from "./outcome-log.js";
+import { Keys, Participants } from "./participants.js";
+import { Pendings } from "./pendings.js";
+import { Rules, rulebookBytes } from "./rules.js";
+import { SeenIds } from "./seen-ids.js";
+
+/** The rulebook's canonical JSON in 64-byte entries. */
+const RULEBOOK_WORDS = 16;
+const RULEBOOK_PAGE_ENTRIES = 64;
+
+/** Every table that execution reads, with what is derived from them. */
+export class State {
+  readonly accounts: Accounts;
+  readonly ids: SeenIds;
+  readonly pendings: Pendings;
+  readonly limits = new Limits();
+  readonly participants = new Participants();
+  readonly keys = new Keys();
+  readonly rulebookTable = new EntryTable(RULEBOOK_WORDS, RULEBOOK_PAGE_ENTRIES);
+  readonly log: OutcomeLog;
+  /** The tables in the order in which the state root covers them. */
+  readonly tables: readonly EntryTable[];
+  #rules: Rules | undefined;
+
+  constructor(hashSeed: number, participants: number) {
+    this.accounts = new Accounts(hashSeed, participants);
+    this.ids = new SeenIds(hashSeed);
+    this.pendings = new Pendings(this.ids);
+    this.log = new OutcomeLog(this.accounts, this.participants);
+    this.tables = [
+      this.accounts.table,
+      this.ids.table,
+      this.pendings.table,
+      this.limits.table,
+      this.participants.table,
+      this.keys.table,
+      this.rulebookTable,
+    ];
+  }
+
+  get rules(): Rules {
+    return this.#rules as Rules;
+  }
+
+  /** Puts a rulebook in force whose bytes are in the table already. */
+  readRules(rulebook: Rulebook): void {
+    this.#rules = new Rules(rulebook);
+  }
+
+  /** Puts a rulebook in force and writes its table. */
+  writeRules(rulebook: Rulebook): void {
+    this.rulebookTable.appendPage(rulebookBytes(rulebook));
+    this.readRules(rulebook);
+  }
+
+  /** From here until `commit` or `rollback` the state can be taken back; consumed ids excepted. */
+  begin(): void {
+    this.accounts.table.begin();
+    this.ids.table.begin();
+    this.pendings.table.begin();
+    this.limits.table.begin();
+    this.participants.table.begin();
+    this.log.begin();
+  }
+
+  commit(): void {
+    this.accounts.table.commit();
+    this.ids.table.commit();
+    this.pendings.table.commit();
+    this.limits.table.commit();
+    this.participants.table.commit();
+  }
+
+  /** Undoes everything since `begin` but the ids consumed since then, which stay for their results. */
+  rollback(): void {
+    this.accounts.table.rollback();
+    this.ids.table.rollbackKeeping();
+    this.pendings.table.rollback();
+    this.limits.table.rollback();
+    this.participants.table.rollback();
+    this.log.rollback();
+  }
+}

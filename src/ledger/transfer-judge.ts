@@ -1,0 +1,380 @@
+import { RESULT } from "../formats/index.js";
+import type { Height } from "../primitives/index.js";
+import {
+  ASSET,
+  CLEARING,
+  CLOSED,
+  CREDITS_LIMITED,
+  CREDITS_PENDING,
+  CREDITS_POSTED,
+  CUSTOMER,
+  DEBITS_LIMITED,
+  DEBITS_PENDING,
+  DEBITS_POSTED,
+  FROZEN,
+  ISSUANCE,
+  KIND_AND_FLAGS,
+  KIND_MASK,
+  OWNER,
+  SETTLEMENT,
+} from "./accounts.js";
+import { compareAmounts, countAt, subtractFrom, sumFits, sumWithin } from "./limbs.js";
+import * as pending from "./pendings.js";
+import type { Rail } from "./rules.js";
+import { STATE_EXPIRED, STATE_NONE, STATE_POSTED, STATE_VOIDED, swapBytes } from "./seen-ids.js";
+import type { State } from "./state.js";
+import * as record from "./transfer-words.js";
+import { BALANCING, PENDING, POST, VOID } from "./transfer-words.js";
+
+/** Read for every transfer; a property of the table of all codes would cost a look-up each. */
+const POSTED = RESULT.posted;
+const RESERVED = RESULT.reserved;
+
+/** What a block tells execution. */
+export interface BlockTime {
+  readonly height: Height;
+  /** UTC, milliseconds. */
+  readonly timestamp: number;
+  readonly schemeDay: number;
+}
+
+/**
+ * Judges transfers one at a time, in the order of the result codes, and changes nothing. What it found
+ * on the way stays in its fields for whoever performs the transfer, so that no object is made for it.
+ */
+export class TransferJudge {
+  readonly #state: State;
+  #words: Uint32Array = new Uint32Array(0);
+  #participant = 0;
+  #prefix = 0;
+  #timestamp = 0;
+  #day = 0;
+
+  /** Indices of the accounts; −1 where there is none. */
+  debit = -1;
+  credit = -1;
+  debitSettlement = -1;
+  creditSettlement = -1;
+  /** What moves: balancing and partial posts may make it less than the record says. */
+  low = 0;
+  high = 0;
+  /** The consumed id that equals the record's own, or −1. */
+  seen = -1;
+  /** Place of the pending transfer that a post or void resolves. */
+  place = -1;
+
+  constructor(state: State) {
+    this.#state = state;
+  }
+
+  openBlock(block: BlockTime): void {
+    this.#timestamp = block.timestamp;
+    this.#day = block.schemeDay;
+  }
+
+  /** @param words the whole signed batch */
+  openBatch(words: Uint32Array, participant: number): void {
+    this.#words = words;
+    this.#participant = participant;
+    this.#prefix = swapBytes(participant);
+  }
+
+  /** The code of a record; a success means that it may be performed. */
+  judge(at: number): number {
+    const refusal = this.judgeRight(at);
+    if (refusal !== 0) return refusal;
+    const flags = this.#words[at + record.FLAGS] as number;
+    return (flags & (POST | VOID)) === 0 ? this.#judgeInitiation(at, flags) : this.#judgeResolution(at, flags);
+  }
+
+  /** Right to the id and the account, then whether the id was consumed before; 0 if nothing speaks against it. */
+  judgeRight(at: number): number {
+    const words = this.#words;
+    if (words[at + record.ID] !== this.#prefix) return RESULT.id_not_of_participant;
+    const flags = words[at + record.FLAGS] as number;
+    if ((flags & (POST | VOID)) !== 0) {
+      // Whoever reserved may post and void; its number begins the pending transfer's id.
+      const isOwn = words[at + record.PENDING_ID] === this.#prefix || this.#isZeroId(at + record.PENDING_ID);
+      if (!isOwn) return RESULT.not_authorised;
+    } else {
+      this.debit = this.#findAccount(at + record.DEBIT);
+      this.credit = this.#findAccount(at + record.CREDIT);
+      if (this.debit >= 0 && !this.#mayDebit()) return RESULT.not_authorised;
+    }
+    this.seen = this.#state.ids.find(words, at + record.ID);
+    return this.seen < 0 ? 0 : this.#state.ids.compare(this.seen, words, at);
+  }
+
+  /** The owner may debit an account; the issuer may take settlement money back into its issuance account. */
+  #mayDebit(): boolean {
+    const table = this.#state.accounts.table;
+    const debit = table.wordsOf(this.debit);
+    const debitBase = table.baseOf(this.debit);
+    if (debit[debitBase + OWNER] === this.#participant) return true;
+    if (this.credit < 0) return false;
+    const credit = table.wordsOf(this.credit);
+    const creditBase = table.baseOf(this.credit);
+    return (
+      ((debit[debitBase + KIND_AND_FLAGS] as number) & KIND_MASK) === SETTLEMENT &&
+      ((credit[creditBase + KIND_AND_FLAGS] as number) & KIND_MASK) === ISSUANCE &&
+      credit[creditBase + OWNER] === this.#participant
+    );
+  }
+
+  #findAccount(at: number): number {
+    const words = this.#words;
+    return this.#state.accounts.index.find(
+      words[at] as number,
+      words[at + 1] as number,
+      words[at + 2] as number,
+      words[at + 3] as number,
+    );
+  }
+
+  #isZeroId(at: number): boolean {
+    const words = this.#words;
+    return words[at] === 0 && words[at + 1] === 0 && words[at + 2] === 0 && words[at + 3] === 0;
+  }
+
+  #judgeInitiation(at: number, flags: number): number {
+    const words = this.#words;
+    const rules = this.#state.rules;
+    if (!this.#isZeroId(at + record.PENDING_ID)) return RESULT.pending_id_must_be_zero;
+    const timeout = words[at + record.TIMEOUT] as number;
+    if (timeout !== 0 && (flags & PENDING) === 0) return RESULT.timeout_reserved_for_pending;
+    if (this.#sameAccounts(at)) return RESULT.accounts_must_be_different;
+    if (!rules.hasAsset(words[at + record.ASSET] as number)) return RESULT.asset_not_found;
+    const rail = rules.rail(record.railAt(words, at));
+    if (rail === undefined) return RESULT.rail_not_found;
+    if ((flags & PENDING) !== 0) {
+      if (rail.timeoutSecondsMax === 0) return RESULT.rail_without_pending;
+      if (timeout === 0 || timeout > rail.timeoutSecondsMax) return RESULT.timeout_out_of_range;
+    }
+    this.low = words[at + record.AMOUNT] as number;
+    this.high = words[at + record.AMOUNT + 1] as number;
+    if (this.low === 0 && this.high === 0) return RESULT.amount_must_not_be_zero;
+    if (compareAmounts(this.low, this.high, rail.minimumLow, rail.minimumHigh) < 0) {
+      return RESULT.amount_below_rail_minimum;
+    }
+    if (compareAmounts(this.low, this.high, rail.maximumLow, rail.maximumHigh) > 0) {
+      return RESULT.amount_above_rail_maximum;
+    }
+    const refusal = this.#judgeAccounts(words[at + record.ASSET] as number);
+    if (refusal !== 0) return refusal;
+    const isEnough = (flags & BALANCING) === 0 || this.#balance(rail);
+    if ((flags & PENDING) !== 0) {
+      const cap = rules.rulebook.participantCaps.pendings;
+      if (this.#state.participants.pendingsOf(this.#participant) >= cap) return RESULT.pendings_cap_exceeded;
+    }
+    if (rail.hasDailyMaximum && !this.#state.limits.allows(this.debit, rail, this.#day, this.low, this.high)) {
+      return RESULT.account_daily_limit_exceeded;
+    }
+    const verdict = this.#judgeMoney(isEnough);
+    return verdict !== 0 ? verdict : (flags & PENDING) !== 0 ? RESERVED : POSTED;
+  }
+
+  #sameAccounts(at: number): boolean {
+    const words = this.#words;
+    for (let word = 0; word < 4; word += 1)
+      if (words[at + record.DEBIT + word] !== words[at + record.CREDIT + word]) return false;
+    return true;
+  }
+
+  /** Both accounts, their kinds, the settlement leg, closing and freezing. */
+  #judgeAccounts(asset: number): number {
+    if (this.debit < 0) return RESULT.debit_account_not_found;
+    if (this.credit < 0) return RESULT.credit_account_not_found;
+    const accounts = this.#state.accounts;
+    const debit = accounts.table.wordsOf(this.debit);
+    const credit = accounts.table.wordsOf(this.credit);
+    const debitBase = accounts.table.baseOf(this.debit);
+    const creditBase = accounts.table.baseOf(this.credit);
+    if (debit[debitBase + ASSET] !== asset || credit[creditBase + ASSET] !== asset) return RESULT.asset_mismatch;
+    const debitFlags = debit[debitBase + KIND_AND_FLAGS] as number;
+    const creditFlags = credit[creditBase + KIND_AND_FLAGS] as number;
+    const debitOwner = debit[debitBase + OWNER] as number;
+    const creditOwner = credit[creditBase + OWNER] as number;
+    const route = routeOf(debitFlags & KIND_MASK, creditFlags & KIND_MASK, debitOwner === creditOwner);
+    if (route === ROUTE_NONE) return RESULT.kinds_not_allowed;
+    this.debitSettlement = -1;
+    this.creditSettlement = -1;
+    if (route === ROUTE_ACROSS) {
+      this.debitSettlement = accounts.settlementOf(asset, debitOwner);
+      this.creditSettlement = accounts.settlementOf(asset, creditOwner);
+      if (this.debitSettlement < 0 || this.creditSettlement < 0) return RESULT.settlement_account_not_found;
+    }
+    if ((debitFlags & CLOSED) !== 0) return RESULT.debit_account_closed;
+    if ((creditFlags & CLOSED) !== 0) return RESULT.credit_account_closed;
+    return this.#judgeFrozen();
+  }
+
+  #judgeFrozen(): number {
+    if (this.#isFrozen(this.debit)) return RESULT.debit_account_frozen;
+    const isSettlementFrozen = this.debitSettlement >= 0 && this.#isFrozen(this.debitSettlement);
+    return isSettlementFrozen ? RESULT.settlement_account_frozen : 0;
+  }
+
+  #isFrozen(account: number): boolean {
+    const table = this.#state.accounts.table;
+    return ((table.wordsOf(account)[table.baseOf(account) + KIND_AND_FLAGS] as number) & FROZEN) !== 0;
+  }
+
+  /** Cuts the amount down to what a limited debit account holds; false if that is nothing or below the minimum. */
+  #balance(rail: Rail): boolean {
+    const table = this.#state.accounts.table;
+    const words = table.wordsOf(this.debit);
+    const base = table.baseOf(this.debit);
+    if (((words[base + KIND_AND_FLAGS] as number) & DEBITS_LIMITED) === 0) return true;
+    if (holds(words, base, this.low, this.high)) return true;
+    if (!holds(words, base, 0, 0)) return false;
+    const held = HELD;
+    held[0] = words[base + CREDITS_POSTED] as number;
+    held[1] = words[base + CREDITS_POSTED + 1] as number;
+    subtractFrom(held, 0, words[base + DEBITS_POSTED] as number, words[base + DEBITS_POSTED + 1] as number);
+    subtractFrom(held, 0, words[base + DEBITS_PENDING] as number, words[base + DEBITS_PENDING + 1] as number);
+    this.low = held[0] as number;
+    this.high = held[1] as number;
+    if (this.low === 0 && this.high === 0) return false;
+    return compareAmounts(this.low, this.high, rail.minimumLow, rail.minimumHigh) >= 0;
+  }
+
+  /** Overflow of any balance, then funds, then the paying bank's liquidity. */
+  #judgeMoney(isEnough: boolean): number {
+    const table = this.#state.accounts.table;
+    const low = this.low;
+    const high = this.high;
+    const debit = table.wordsOf(this.debit);
+    const debitBase = table.baseOf(this.debit);
+    const credit = table.wordsOf(this.credit);
+    const creditBase = table.baseOf(this.credit);
+    if (!fitsDebits(debit, debitBase, low, high)) return RESULT.balance_overflow;
+    if (!fitsCredits(credit, creditBase, low, high)) {
+      return RESULT.balance_overflow;
+    }
+    if (this.debitSettlement >= 0) {
+      const settlement = table.wordsOf(this.debitSettlement);
+      if (!fitsDebits(settlement, table.baseOf(this.debitSettlement), low, high)) return RESULT.balance_overflow;
+      const other = table.wordsOf(this.creditSettlement);
+      if (!fitsCredits(other, table.baseOf(this.creditSettlement), low, high)) return RESULT.balance_overflow;
+    }
+    if (!isEnough) return RESULT.insufficient_funds;
+    if (((debit[debitBase + KIND_AND_FLAGS] as number) & DEBITS_LIMITED) !== 0) {
+      if (!holds(debit, debitBase, low, high)) return RESULT.insufficient_funds;
+    }
+    if (((credit[creditBase + KIND_AND_FLAGS] as number) & CREDITS_LIMITED) !== 0) {
+      const [first, second] = [creditBase + CREDITS_PENDING, creditBase + CREDITS_POSTED];
+      if (!sumWithin(credit, first, second, creditBase + DEBITS_POSTED, low, high)) return RESULT.exceeds_debits;
+    }
+    if (this.debitSettlement >= 0) {
+      const settlement = table.wordsOf(this.debitSettlement);
+      if (!holds(settlement, table.baseOf(this.debitSettlement), low, high)) {
+        return RESULT.insufficient_liquidity;
+      }
+    }
+    return 0;
+  }
+
+  #judgeResolution(at: number, flags: number): number {
+    const words = this.#words;
+    const isPost = (flags & POST) !== 0;
+    if ((flags & (PENDING | VOID | BALANCING)) !== (isPost ? 0 : VOID)) return RESULT.flags_are_mutually_exclusive;
+    if (this.#isZeroId(at + record.PENDING_ID)) return RESULT.pending_id_must_not_be_zero;
+    if (words[at + record.TIMEOUT] !== 0) return RESULT.timeout_reserved_for_pending;
+    const ids = this.#state.ids;
+    const seen = ids.find(words, at + record.PENDING_ID);
+    if (seen < 0) return RESULT.pending_transfer_not_found;
+    switch (ids.stateOf(seen)) {
+      case STATE_NONE:
+        return RESULT.pending_transfer_not_pending;
+      case STATE_POSTED:
+        return RESULT.pending_transfer_already_posted;
+      case STATE_VOIDED:
+        return RESULT.pending_transfer_already_voided;
+      case STATE_EXPIRED:
+        return RESULT.pending_transfer_expired;
+    }
+    this.place = ids.placeOf(seen);
+    const table = this.#state.pendings.table;
+    const entry = table.wordsOf(this.place);
+    const base = table.baseOf(this.place);
+    if (countAt(entry, base + pending.DEADLINE) <= this.#timestamp) return RESULT.pending_transfer_expired;
+    const refusal = this.#judgeAgreement(at, entry, base, isPost);
+    if (refusal !== 0 || !isPost) return refusal === 0 ? RESULT.voided : refusal;
+    const frozen = this.#judgeFrozen();
+    return frozen === 0 ? POSTED : frozen;
+  }
+
+  /** What a post or void says must agree with the pending transfer, where it says anything. */
+  #judgeAgreement(at: number, entry: Uint32Array, base: number, isPost: boolean): number {
+    const words = this.#words;
+    this.takeSides(entry, base);
+    if (!this.#agrees(at + record.DEBIT, entry, base + record.DEBIT))
+      return RESULT.pending_transfer_has_different_debit_account;
+    if (!this.#agrees(at + record.CREDIT, entry, base + record.CREDIT))
+      return RESULT.pending_transfer_has_different_credit_account;
+    if (words[at + record.ASSET] !== entry[base + record.ASSET]) return RESULT.pending_transfer_has_different_asset;
+    const rail = record.railAt(words, at);
+    if (rail !== record.railAt(entry, base)) return RESULT.pending_transfer_has_different_rail;
+    const reservedLow = entry[base + pending.RESERVED_AMOUNT] as number;
+    const reservedHigh = entry[base + pending.RESERVED_AMOUNT + 1] as number;
+    this.low = words[at + record.AMOUNT] as number;
+    this.high = words[at + record.AMOUNT + 1] as number;
+    if (this.low === 0 && this.high === 0) {
+      this.low = reservedLow;
+      this.high = reservedHigh;
+    }
+    const order = compareAmounts(this.low, this.high, reservedLow, reservedHigh);
+    if (order > 0) return RESULT.exceeds_pending_amount;
+    const mayBePart = isPost && this.#state.rules.rail(rail)?.partialPost === true;
+    return order < 0 && !mayBePart ? RESULT.partial_amount_not_allowed : 0;
+  }
+
+  takeSides(entry: Uint32Array, base: number): void {
+    this.debit = entry[base + pending.DEBIT] as number;
+    this.credit = entry[base + pending.CREDIT] as number;
+    this.debitSettlement = (entry[base + pending.DEBIT_SETTLEMENT] as number) - 1;
+    this.creditSettlement = (entry[base + pending.CREDIT_SETTLEMENT] as number) - 1;
+  }
+
+  /** Whether the id at `words[at]` is zero or the one at `entry[other]`. */
+  #agrees(at: number, entry: Uint32Array, other: number): boolean {
+    if (this.#isZeroId(at)) return true;
+    for (let word = 0; word < 4; word += 1) if (this.#words[at + word] !== entry[other + word]) return false;
+    return true;
+  }
+}
+
+const ROUTE_NONE = 0;
+const ROUTE_WITHIN = 1;
+const ROUTE_ACROSS = 2;
+
+/** The closed table of who may pay whom (LEDG-9): not at all, by one double entry, or with a settlement leg. */
+function routeOf(debitKind: number, creditKind: number, isSameOwner: boolean): number {
+  switch (debitKind) {
+    case CUSTOMER:
+      if (creditKind === CUSTOMER) return isSameOwner ? ROUTE_WITHIN : ROUTE_ACROSS;
+      return creditKind === CLEARING && isSameOwner ? ROUTE_WITHIN : ROUTE_NONE;
+    case CLEARING:
+      return creditKind === CUSTOMER && isSameOwner ? ROUTE_WITHIN : ROUTE_NONE;
+    case SETTLEMENT:
+      return creditKind === SETTLEMENT || creditKind === ISSUANCE ? ROUTE_WITHIN : ROUTE_NONE;
+    case ISSUANCE:
+      return creditKind === SETTLEMENT ? ROUTE_WITHIN : ROUTE_NONE;
+    default:
+      return ROUTE_NONE;
+  }
+}
+
+/** Whether debits pending + debits posted + amount fit in 64 bits. */
+const fitsDebits = (words: Uint32Array, base: number, low: number, high: number): boolean =>
+  sumFits(words, base + DEBITS_PENDING, base + DEBITS_POSTED, low, high);
+
+/** Whether credits pending + credits posted + amount fit in 64 bits. */
+const fitsCredits = (words: Uint32Array, base: number, low: number, high: number): boolean =>
+  sumFits(words, base + CREDITS_PENDING, base + CREDITS_POSTED, low, high);
+
+/** Whether debits pending + debits posted + amount ≤ credits posted: the account holds the amount. */
+const holds = (words: Uint32Array, base: number, low: number, high: number): boolean =>
+  sumWithin(words, base + DEBITS_PENDING, base + DEBITS_POSTED, base + CREDITS_POSTED, low, high);
+
+const HELD = new Uint32Array(2);

@@ -1,0 +1,286 @@
+import { sha256 } from "../crypto/index.js";
+import { RESULT } from "../formats/index.js";
+import type { Height } from "../primitives/index.js";
+import { CREDITS_PENDING, CREDITS_POSTED, DEBITS_PENDING, DEBITS_POSTED } from "./accounts.js";
+import { addTo, subtractFrom } from "./limbs.js";
+import { NO_BATCH } from "./outcome-log.js";
+import * as pending from "./pendings.js";
+import { KIND_TRANSFER, STATE_EXPIRED, STATE_POSTED, STATE_VOIDED } from "./seen-ids.js";
+import type { State } from "./state.js";
+import { type BlockTime, TransferJudge } from "./transfer-judge.js";
+import {
+  COUNT_WORD,
+  FLAGS,
+  HEADER_WORDS,
+  LINKED,
+  POST,
+  RECORD_WORDS,
+  railAt,
+  SALT_WORD,
+  SALT_WORDS,
+  TIMEOUT,
+  VOID,
+} from "./transfer-words.js";
+
+/** Read for every transfer; a property of the table of all codes would cost a look-up each. */
+const APPLIED = RESULT.applied;
+const POSTED = RESULT.posted;
+const RESERVED = RESULT.reserved;
+const ID_ALREADY_FAILED = RESULT.id_already_failed;
+const LINKED_EVENT_FAILED = RESULT.linked_event_failed;
+
+const GIVEN_BACK = new Uint32Array(2);
+
+/**
+ * Executes the transfers of batches and the expiry of pending ones: each is judged first and performed
+ * only when nothing speaks against it.
+ */
+export class TransferExecution {
+  readonly #state: State;
+  readonly #judge: TransferJudge;
+  #height = 0 as Height;
+  #timestamp = 0;
+  #day = 0;
+  #words: Uint32Array = new Uint32Array(0);
+  #participant = 0;
+  #batch = 0;
+
+  constructor(state: State) {
+    this.#state = state;
+    this.#judge = new TransferJudge(state);
+  }
+
+  openBlock(block: BlockTime): void {
+    this.#height = block.height;
+    this.#timestamp = block.timestamp;
+    this.#day = block.schemeDay;
+    this.#judge.openBlock(block);
+  }
+
+  /** @param words the whole signed batch, well formed and signed by a key in scope */
+  execute(words: Uint32Array, participant: number, batch: number): Uint16Array {
+    this.#words = words;
+    this.#participant = participant;
+    this.#batch = batch;
+    this.#judge.openBatch(words, participant);
+    const count = words[COUNT_WORD] as number;
+    const codes = new Uint16Array(count);
+    for (let record = 0; record < count; ) {
+      const flags = words[HEADER_WORDS + record * RECORD_WORDS + FLAGS] as number;
+      if ((flags & LINKED) !== 0) record = this.#executeChain(codes, record, count);
+      else {
+        codes[record] = this.#executeOne(record);
+        record += 1;
+      }
+    }
+    return codes;
+  }
+
+  /** Expires due pending transfers, by (deadline, id), at most `limit` of them; each exactly once (LEDG-16). */
+  expireDue(limit: number): void {
+    const state = this.#state;
+    const judge = this.#judge;
+    for (let expired = 0; expired < limit; expired += 1) {
+      const place = state.pendings.due(this.#timestamp);
+      if (place === undefined) return;
+      const entry = state.pendings.table.wordsOf(place);
+      const base = state.pendings.table.baseOf(place);
+      judge.place = place;
+      judge.takeSides(entry, base);
+      judge.low = entry[base + pending.RESERVED_AMOUNT] as number;
+      judge.high = entry[base + pending.RESERVED_AMOUNT + 1] as number;
+      this.#release(place);
+      const outcome = state.log.count;
+      const submitter = entry[base + pending.SUBMITTER] as number;
+      state.log.add(RESULT.expired, submitter, NO_BATCH, entry[base + pending.RECORD_INDEX] as number);
+      this.#logSides();
+      state.log.system(entry.subarray(base, base + RECORD_WORDS), resolutionSalt(entry, base + pending.SALT));
+      this.#resolve(STATE_EXPIRED, outcome);
+    }
+  }
+
+  #executeOne(record: number): number {
+    const at = HEADER_WORDS + record * RECORD_WORDS;
+    const code = this.#judge.judge(at);
+    if (code <= APPLIED) this.#perform(at, record, code);
+    else if (code > ID_ALREADY_FAILED) this.#consume(at, record, code);
+    return code;
+  }
+
+  /** A chain succeeds or fails as a whole; a failed one consumes all its ids. Returns the record after it. */
+  #executeChain(codes: Uint16Array, first: number, count: number): number {
+    let last = first;
+    while (last < count && this.#isLinked(last)) last += 1;
+    const isOpen = last === count;
+    const end = isOpen ? count : last + 1;
+    if (isOpen) {
+      this.#failChain(codes, { first, failed: count - 1, end, code: RESULT.linked_event_chain_open, done: 0 });
+      return end;
+    }
+    const state = this.#state;
+    state.begin();
+    const idsBefore = state.ids.table.count;
+    for (let record = first; record < end; record += 1) {
+      const at = HEADER_WORDS + record * RECORD_WORDS;
+      let code = this.#judge.judge(at);
+      if (code <= APPLIED) {
+        this.#perform(at, record, code);
+        codes[record] = code;
+        continue;
+      }
+      // A repetition of a transfer of this very chain, which now fails: it must not read as paid.
+      if (code === RESULT.exists && this.#judge.seen >= idsBefore) code = RESULT.id_already_failed;
+      state.rollback();
+      this.#failChain(codes, { first, failed: record, end, code, done: record - first });
+      return end;
+    }
+    state.commit();
+    return end;
+  }
+
+  /** The first `done` transfers had succeeded and been undone: their ids are consumed already, in order. */
+  #failChain(
+    codes: Uint16Array,
+    chain: { first: number; failed: number; end: number; code: number; done: number },
+  ): void {
+    const ids = this.#state.ids;
+    const undone = ids.table.count - chain.done;
+    for (let record = chain.first; record < chain.end; record += 1) {
+      const at = HEADER_WORDS + record * RECORD_WORDS;
+      if (record - chain.first < chain.done) {
+        codes[record] = LINKED_EVENT_FAILED;
+        this.#state.log.add(LINKED_EVENT_FAILED, this.#participant, this.#batch, record);
+        ids.fail(undone + record - chain.first, LINKED_EVENT_FAILED);
+        continue;
+      }
+      const own = record === chain.failed ? chain.code : LINKED_EVENT_FAILED;
+      const refusal = this.#judge.judgeRight(at);
+      const code = refusal === 0 || refusal > own ? own : refusal;
+      codes[record] = code;
+      if (code > ID_ALREADY_FAILED) this.#consume(at, record, code);
+    }
+  }
+
+  #isLinked(record: number): boolean {
+    return ((this.#words[HEADER_WORDS + record * RECORD_WORDS + FLAGS] as number) & LINKED) !== 0;
+  }
+
+  /** Consumes an id with a failure: nothing else changes. */
+  #consume(at: number, record: number, code: number): void {
+    const state = this.#state;
+    const outcome = state.log.count;
+    state.log.add(code, this.#participant, this.#batch, record);
+    state.ids.consume(this.#words, at, { code, kind: KIND_TRANSFER, height: this.#height, outcome });
+  }
+
+  #perform(at: number, record: number, code: number): void {
+    const state = this.#state;
+    const flags = this.#words[at + FLAGS] as number;
+    const isResolution = (flags & (POST | VOID)) !== 0;
+    if (isResolution) this.#release(this.#judge.place);
+    if (code === POSTED) this.#move(DEBITS_POSTED, CREDITS_POSTED);
+    else if (code === RESERVED) this.#move(DEBITS_PENDING, CREDITS_PENDING);
+    const outcome = state.log.count;
+    state.log.add(code, this.#participant, this.#batch, record);
+    this.#logSides();
+    const seen = state.ids.consume(this.#words, at, { code, kind: KIND_TRANSFER, height: this.#height, outcome });
+    if (isResolution) this.#resolve(code === POSTED ? STATE_POSTED : STATE_VOIDED, outcome);
+    else {
+      const rail = railAt(this.#words, at);
+      if (state.rules.rail(rail)?.hasDailyMaximum === true) {
+        state.limits.count(this.#judge.debit, rail, this.#day, this.#judge.low, this.#judge.high);
+      }
+      if (code === RESERVED) this.#reserve(at, record, seen);
+    }
+  }
+
+  /** Adds the amount to a balance of every account of the transfer. */
+  #move(debits: number, credits: number): void {
+    this.#add(this.#judge.debit, debits);
+    this.#add(this.#judge.credit, credits);
+    if (this.#judge.debitSettlement < 0) return;
+    this.#add(this.#judge.debitSettlement, debits);
+    this.#add(this.#judge.creditSettlement, credits);
+  }
+
+  #add(account: number, balance: number): void {
+    const table = this.#state.accounts.table;
+    table.touch(account);
+    addTo(table.wordsOf(account), table.baseOf(account) + balance, this.#judge.low, this.#judge.high);
+  }
+
+  #logSides(): void {
+    const log = this.#state.log;
+    log.amount(this.#judge.low, this.#judge.high);
+    log.debit(this.#judge.debit);
+    log.credit(this.#judge.credit);
+    if (this.#judge.debitSettlement >= 0) log.settlement(this.#judge.debitSettlement, this.#judge.creditSettlement);
+  }
+
+  /** Takes the whole reservation of a pending transfer back. */
+  #release(place: number): void {
+    const table = this.#state.pendings.table;
+    const entry = table.wordsOf(place);
+    const at = table.baseOf(place) + pending.RESERVED_AMOUNT;
+    const low = entry[at] as number;
+    const high = entry[at + 1] as number;
+    this.#subtract(this.#judge.debit, DEBITS_PENDING, low, high);
+    this.#subtract(this.#judge.credit, CREDITS_PENDING, low, high);
+    if (this.#judge.debitSettlement < 0) return;
+    this.#subtract(this.#judge.debitSettlement, DEBITS_PENDING, low, high);
+    this.#subtract(this.#judge.creditSettlement, CREDITS_PENDING, low, high);
+  }
+
+  #subtract(account: number, balance: number, low: number, high: number): void {
+    const table = this.#state.accounts.table;
+    table.touch(account);
+    subtractFrom(table.wordsOf(account), table.baseOf(account) + balance, low, high);
+  }
+
+  #reserve(at: number, record: number, seen: number): void {
+    const state = this.#state;
+    const timeout = this.#words[at + TIMEOUT] as number;
+    const place = state.pendings.add(seen, this.#timestamp + timeout * 1_000);
+    const entry = state.pendings.table.wordsOf(place);
+    const base = state.pendings.table.baseOf(place);
+    entry.set(this.#words.subarray(at, at + RECORD_WORDS), base);
+    entry.set(this.#words.subarray(SALT_WORD, SALT_WORD + SALT_WORDS), base + pending.SALT);
+    entry[base + pending.RESERVED_AMOUNT] = this.#judge.low;
+    entry[base + pending.RESERVED_AMOUNT + 1] = this.#judge.high;
+    entry[base + pending.DEBIT] = this.#judge.debit;
+    entry[base + pending.CREDIT] = this.#judge.credit;
+    entry[base + pending.DEBIT_SETTLEMENT] = this.#judge.debitSettlement + 1;
+    entry[base + pending.CREDIT_SETTLEMENT] = this.#judge.creditSettlement + 1;
+    entry[base + pending.SUBMITTER] = this.#participant;
+    entry[base + pending.RECORD_INDEX] = record;
+    entry[base + pending.SCHEME_DAY] = this.#day;
+    state.participants.countPending(this.#participant, 1);
+  }
+
+  /** Ends the pending transfer at `#place`: the limit gets back what was not paid. */
+  #resolve(stateAfter: number, outcome: number): void {
+    const state = this.#state;
+    const entry = state.pendings.table.wordsOf(this.#judge.place);
+    const base = state.pendings.table.baseOf(this.#judge.place);
+    const back = GIVEN_BACK;
+    back[0] = entry[base + pending.RESERVED_AMOUNT] as number;
+    back[1] = entry[base + pending.RESERVED_AMOUNT + 1] as number;
+    if (stateAfter === STATE_POSTED) subtractFrom(back, 0, this.#judge.low, this.#judge.high);
+    const rail = railAt(entry, base);
+    const day = entry[base + pending.SCHEME_DAY] as number;
+    state.limits.giveBack(this.#judge.debit, rail, day, back[0] as number, back[1] as number);
+    state.participants.countPending(entry[base + pending.SUBMITTER] as number, -1);
+    state.ids.resolve(entry[base + pending.ID_INDEX] as number, stateAfter, this.#height, outcome);
+    state.pendings.remove(this.#judge.place);
+  }
+}
+
+/**
+ * Salt of an outcome that the system itself adds to a record: H(batch salt ‖ 32 bytes of ones). With the
+ * batch's own salt, opening the commitment of the reservation would open that of its expiry too.
+ */
+function resolutionSalt(words: Uint32Array, at: number): Uint32Array {
+  const preimage = new Uint8Array(64).fill(0xff);
+  preimage.set(new Uint8Array(words.slice(at, at + SALT_WORDS).buffer));
+  return new Uint32Array(sha256(preimage).slice().buffer);
+}
