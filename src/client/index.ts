@@ -1,5 +1,6 @@
 /** `sabha/client`: typed client of a node's JSON-RPC. */
 export * from "./errors.js";
+export type { BatchSigner, ClientKey } from "./local-signing.js";
 export * from "./sabha-client.js";
 export * from "./transfer-id.js";
 export type * from "./types.js";

@@ -173,6 +173,7 @@ export interface Block {
   readonly header?: string;
   /** Outcomes in order, with `full`, once executed. */
   readonly transfers?: readonly Transfer[];
+  readonly events?: readonly StreamEvent[];
 }
 
 export interface Finality {
@@ -237,9 +238,27 @@ export interface StreamItem {
   readonly item: Block | Transfer | StreamEvent;
 }
 
-/** What the ledger did that no transfer of a client says by itself. */
-export interface StreamEvent {
-  readonly type: string;
+/** What the ledger did besides transfers. */
+export type StreamEvent = {
   readonly height: number;
-  readonly [field: string]: unknown;
-}
+  readonly index: number;
+  readonly timestamp: number;
+  readonly participant: number;
+  readonly result: string;
+} & (
+  | {
+      readonly type: "account-opened";
+      readonly accountId: string;
+      readonly owner: number;
+      readonly asset: number;
+      readonly kind: string;
+    }
+  | { readonly type: "account-action"; readonly id: string; readonly accountId: string; readonly action: string }
+  | {
+      readonly type: "transfer-expired";
+      readonly id: string;
+      readonly debitAccountId: string;
+      readonly creditAccountId: string;
+      readonly amount: string;
+    }
+);
