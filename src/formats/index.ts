@@ -1,4 +1,5 @@
 /** Pure shapes on the wire, on disk and in proofs, and their verification. */
+export * from "./account-entry.js";
 export * from "./batch.js";
 export * from "./block.js";
 export * from "./canonical-json.js";

@@ -3,7 +3,7 @@ import { type CanonicalJson, canonicalJson } from "./canonical-json.js";
 import { type CommitProof, writeCommitProof } from "./certificate.js";
 import { hex, integer, list, object, oneOf, parseCanonical, type Shape, type Shaped } from "./json-shape.js";
 import { COMMITMENT_SIDE, type CommitmentOpening, type CommitmentSide, OUTCOME_LEAF_BYTES } from "./outcome.js";
-import type { AccountProof } from "./state-proof.js";
+import { ACCOUNT_ENTRY_BYTES, type AccountProof } from "./state-proof.js";
 
 /**
  * The three portable proofs as files: canonical JSON whose longer parts are the canonical binary forms
@@ -61,7 +61,6 @@ const HEADER_BYTES_MAX = PROOF_BYTES_MAX / 4;
 const PATH_MAX = 64;
 const RESULT_LEAF_BYTES_MAX = 256;
 const COMMIT_PROOF_BYTES_MAX = 8_192;
-const ACCOUNT_ENTRY_BYTES = 128;
 const COUNT_MAX = 0xffff_ffff;
 
 /** A certified header out of stored parts. */

@@ -10,6 +10,7 @@ import {
   toHex,
   type View,
 } from "../primitives/index.js";
+import { type AccountEntry, readAccountEntry } from "./account-entry.js";
 import { blockHash, type Header, readHeader } from "./block.js";
 import {
   type Certificate,
@@ -115,8 +116,7 @@ export interface ProvenReceipt {
 
 export interface ProvenBalance {
   readonly chainId: Digest;
-  /** The account's entry in the state. */
-  readonly entry: Uint8Array;
+  readonly account: AccountEntry;
   /** The checkpoint at which the account stood so, and its block time. */
   readonly height: Height;
   readonly timestamp: number;
@@ -220,7 +220,9 @@ export function verifyBalanceProofOn(chain: TrustedChain, proofBytes: Uint8Array
     return failed("result-leaf", `The result leaf is of height ${height}, which is no checkpoint of the state.`);
   if (!verifyAccountProof(chain.sha256, proof.account, stateRoot))
     return failed("account-path", "The account's entry does not lead to the certified state root.");
-  return proven({ chainId: chain.chainId, entry: proof.account.entry, height, timestamp, stateRoot, provenBy });
+  const account = readAccountEntry(proof.account.entry);
+  if (account === undefined) return failed("account-path", "The account's entry is of an unknown kind.");
+  return proven({ chainId: chain.chainId, account, height, timestamp, stateRoot, provenBy });
 }
 
 /** `verifyConsistencyProof` for a genesis file that is read already. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { certificateScheme, countedRoot, hashOutcomeLeaves, type SchemeName, sha256 } from "../../src/crypto/index.js";
-import { chainIdOf, encodeConsistencyProof, encodeReceipt } from "../../src/formats/index.js";
+import { chainIdOf, encodeBalanceProof, encodeConsistencyProof, encodeReceipt } from "../../src/formats/index.js";
 import { toHex, utf8 } from "../../src/primitives/index.js";
 import { genesisFile, provenChain } from "../fixtures/proven-chain.js";
 
@@ -38,6 +38,7 @@ describe.each(["bls12381", "ed25519", "keyed-hash"] as const)("%s", (name: Schem
       valset: chain.set.hash,
       resultsRoot: chain.executed.roots[7],
       receipt: digest(encodeReceipt(chain.receipt())),
+      balance: digest(encodeBalanceProof(chain.balanceProof())),
       consistency: digest(encodeConsistencyProof(consistency)),
     }).toMatchSnapshot();
   });

@@ -3,10 +3,12 @@ import { describe, expect, test } from "vitest";
 import { verification } from "../../../src/crypto/index.js";
 import {
   canonicalJson,
+  encodeBalanceProof,
   encodeConsistencyProof,
   encodeReceipt,
   parseGenesis,
   trustGenesis,
+  verifyBalanceProofOn,
   verifyConsistencyOn,
   verifyReceipt,
   verifyReceiptOn,
@@ -24,6 +26,11 @@ const FILES = [
     name: "receipt",
     bytes: encodeReceipt(chain.receipt()),
     accepts: (bytes: Uint8Array) => verifyReceiptOn(trusted, bytes).ok,
+  },
+  {
+    name: "balance proof",
+    bytes: encodeBalanceProof(chain.balanceProof()),
+    accepts: (bytes: Uint8Array) => verifyBalanceProofOn(trusted, bytes).ok,
   },
   {
     name: "consistency proof",

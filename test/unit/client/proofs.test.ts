@@ -4,8 +4,8 @@ import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
-import { verifyConsistency, verifyReceipt } from "../../../src/client/proofs.js";
-import { encodeConsistencyProof, encodeReceipt } from "../../../src/formats/index.js";
+import { verifyBalanceProof, verifyConsistency, verifyReceipt } from "../../../src/client/proofs.js";
+import { encodeBalanceProof, encodeConsistencyProof, encodeReceipt } from "../../../src/formats/index.js";
 import { provenChain } from "../../fixtures/proven-chain.js";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
@@ -83,8 +83,13 @@ describe("sabha/proofs", () => {
     }
   });
 
-  test("a consistency proof verifies with noble alone", () => {
+  test("the other proofs verify with noble alone", () => {
     const chain = provenChain("bls12381");
+    const balance = verifyBalanceProof(chain.genesisBytes, encodeBalanceProof(chain.balanceProof()));
+    expect(balance).toMatchObject({
+      ok: true,
+      proven: { height: 4, account: { balances: { creditsPosted: 4_002n } } },
+    });
     const proof = encodeConsistencyProof({
       chainId: chain.chainId,
       first: chain.certified(3),

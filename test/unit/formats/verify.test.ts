@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { type SchemeName, sha256, verification } from "../../../src/crypto/index.js";
 import {
+  type BalanceProof,
   type CommitProof,
   certifiedHeader,
+  encodeBalanceProof,
   encodeConsistencyProof,
   encodeHeader,
   encodeReceipt,
@@ -15,6 +17,7 @@ import {
   type ResultLeaf,
   trustGenesis,
   verifyBalanceProof,
+  verifyBalanceProofOn,
   verifyConsistency,
   verifyConsistencyOn,
   verifyReceipt,
@@ -227,6 +230,60 @@ describe("a receipt", () => {
     expect(failure(verifyReceipt(genesisBytes, proof, verification))).toBe("encoding");
     expect(failure(verifyConsistency(genesisBytes, encodeReceipt(receipt), verification))).toBe("encoding");
     expect(failure(verifyBalanceProof(genesisBytes, encodeReceipt(receipt), verification))).toBe("encoding");
+  });
+});
+
+describe("a balance proof", () => {
+  const check = (proof: BalanceProof) => verifyBalanceProofOn(trusted, encodeBalanceProof(proof));
+
+  test.each(["bls12381", "ed25519", "keyed-hash"] as const)("shows what an account stood at, under %s", (scheme) => {
+    const made = provenChain(scheme, 11);
+    for (let claimed = 8; claimed <= 11; claimed += 1) {
+      const bytes = encodeBalanceProof(made.balanceProof(3, 8, claimed));
+      const result = verifyBalanceProof(made.genesisBytes, bytes, verification);
+      if (!result.ok) throw new Error(result.detail);
+      expect(result.proven).toMatchObject({
+        height: 8,
+        account: { owner: 4, asset: 356, kind: "customer", balances: { debitsPosted: 0n, creditsPosted: 8_003n } },
+        stateRoot: made.executed.leaves[7]?.stateRoot,
+        provenBy: { height: claimed + 2 },
+      });
+    }
+  });
+
+  test("any one changed byte makes it fail", () => {
+    const bytes = encodeBalanceProof(chain.balanceProof());
+    for (let index = 0; index < bytes.length; index += 1) {
+      const changed = bytes.slice();
+      changed[index] = (changed[index] as number) ^ 1;
+      expect(failure(verifyBalanceProofOn(trusted, changed)), `byte ${index}`).not.toBe("none");
+    }
+  });
+
+  test("attack 70: another place, count, entry or path is refused", () => {
+    const good = chain.balanceProof();
+    const { account } = good;
+    const changes: readonly Partial<BalanceProof["account"]>[] = [
+      { index: 3 },
+      { count: 6 },
+      { count: 4 },
+      { path: account.path.slice(1) },
+      { path: [...account.path, new Uint8Array(32)] },
+      { tablePath: account.tablePath.slice(1) },
+      { tablePath: [] },
+      { entry: chain.balanceProof(1).account.entry },
+      { path: chain.balanceProof(1).account.path },
+    ];
+    expect(failure(check(good))).toBe("none");
+    for (const change of changes)
+      expect(failure(check({ ...good, account: { ...account, ...change } }))).toBe("account-path");
+  });
+
+  test("hangs from the result leaf of the checkpoint itself, so that its height and time are the state's", () => {
+    expect(failure(check(chain.balanceProof(2, 5)))).toBe("result-leaf");
+    expect(
+      failure(check({ ...chain.balanceProof(), account: provenChain("ed25519", 8).balanceProof(2, 8).account })),
+    ).toBe("account-path");
   });
 });
 
