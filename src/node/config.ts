@@ -68,14 +68,14 @@ function unknownOption(tree: Tree, prefix: string, name: string): string {
   return `unknown option ${prefix}${name.slice(0, 64)}${hint}`;
 }
 
-/** Equal but for case, or within one inserted, removed or changed letter. */
+/** Equal but for case and the order of letters, or within one inserted, removed or changed letter. */
 function isNear(known: string, name: string): boolean {
   const [left, right] = [known.toLowerCase(), name.toLowerCase()];
-  if (Math.abs(left.length - right.length) > 1) return false;
+  if ([...left].sort().join("") === [...right].sort().join("")) return true;
   let start = 0;
   while (start < left.length && left[start] === right[start]) start += 1;
-  const tail = (text: string, skip: number): string => text.slice(start + skip);
-  return tail(left, 1) === tail(right, 1) || tail(left, 0) === tail(right, 1) || tail(left, 1) === tail(right, 0);
+  const [without, other] = [left.slice(start + 1), right.slice(start + 1)];
+  return without === other || left.slice(start) === other || without === right.slice(start);
 }
 
 /** Timeouts of the agreement protocol with the profile's values filled in (PACE-1), milliseconds. */
