@@ -3,9 +3,9 @@ import { assert } from "../primitives/index.js";
 import { unshared } from "./hash.js";
 import type { Ed25519 } from "./interface.js";
 
-export const ED25519_KEY_BYTES = 32;
-export const ED25519_SECRET_BYTES = 64;
-export const ED25519_SIGNATURE_BYTES = 64;
+const ED25519_KEY_BYTES = 32;
+const ED25519_SECRET_BYTES = 64;
+const ED25519_SIGNATURE_BYTES = 64;
 
 /**
  * Ed25519 (RFC 8032) by libsodium, the strictest verifier in common use: no cofactor, S below the
