@@ -11,11 +11,11 @@ import { concatBytes, RECORD_BYTES } from "../primitives/index.js";
  * 24 timestamp u64 · 32 batch index u32 · 36 record index u32 · 40 reserved 24
  */
 export const OUTCOME_BYTES = 64;
-export const COMMITMENT_BYTES = 32;
+const COMMITMENT_BYTES = 32;
 export const OUTCOME_LEAF_BYTES = RECORD_BYTES + OUTCOME_BYTES + 2 * COMMITMENT_BYTES;
 
 /** Offsets inside the 64 bytes of an outcome. */
-export const OUTCOME_FIELDS = {
+const OUTCOME_FIELDS = {
   code: 0,
   kind: 2,
   participant: 4,
@@ -99,7 +99,7 @@ export interface Balances {
   readonly creditsPosted: bigint;
 }
 
-export const BALANCES_BYTES = 32;
+const BALANCES_BYTES = 32;
 
 export function encodeBalances(balances: Balances): Uint8Array {
   const bytes = new Uint8Array(BALANCES_BYTES);
