@@ -1,0 +1,190 @@
+import {
+  type Admitted,
+  type AgreementMessage,
+  type AgreementState,
+  type BatchInfo,
+  type Block,
+  createAgreement,
+  type Effect,
+  type Event,
+  LAN_TIMING,
+  type Recovered,
+  step,
+} from "../../../src/consensus/index.js";
+import { sha256 } from "../../../src/crypto/index.js";
+import { bitmapOf, type Claim, makeValidatorSet, type ValidatorSet } from "../../../src/formats/index.js";
+import {
+  type Digest,
+  epoch,
+  height,
+  participantNumber,
+  toHex,
+  utf8,
+  type ValidatorIndex,
+  view,
+} from "../../../src/primitives/index.js";
+
+export const CHAIN = toHex(sha256(utf8("chain of the tests"))) as Digest;
+export const GENESIS_TIME = 1_700_000_000_000;
+
+/** Digest of any text. */
+export const digest = (text: string): Digest => toHex(sha256(utf8(text))) as Digest;
+
+/** What executing all blocks up to a height gives in these tests. */
+export const claimAt = (at: number): Claim => ({
+  height: height(at),
+  resultsRoot: digest(`results ${at}`),
+  stateHeight: height(0),
+  stateRoot: digest("state"),
+});
+
+export const setOf = (n: number): ValidatorSet =>
+  makeValidatorSet(
+    sha256,
+    epoch(0),
+    Array.from({ length: n }, (_, index) => ({
+      participant: participantNumber(index + 1),
+      name: `BANK${index}`,
+      publicKey: utf8(`key ${index}`),
+    })),
+  );
+
+const FRESH: Recovered = {
+  record: undefined,
+  head: { view: view(0), height: height(0), hash: CHAIN, timestamp: GENESIS_TIME, executed: claimAt(0) },
+  headProof: undefined,
+  certificates: [],
+  blocks: [],
+  ordered: new Map(),
+  ownClaims: [claimAt(0)],
+  certifiedClaims: [],
+  lastEventfulHeight: height(0),
+  nextDeadline: undefined,
+  diverged: false,
+};
+
+/** A fresh core with no heartbeat, so that silence is silence. */
+export function core(self: number, n = 4, recovered: Partial<Recovered> = {}, at = 0): AgreementState {
+  return createAgreement({
+    chainId: CHAIN,
+    set: setOf(n),
+    self: self as ValidatorIndex,
+    timing: { ...LAN_TIMING, maxIdleMs: Number.POSITIVE_INFINITY },
+    recovered: { ...FRESH, ...recovered },
+    at,
+  });
+}
+
+export const batch = (name: string, now = GENESIS_TIME): BatchInfo => ({
+  digest: digest(name),
+  size: 320,
+  notAfter: now + 300_000,
+  count: 1,
+});
+
+/**
+ * Cores wired together without a network: effects are performed at once, messages delivered in rounds
+ * of one virtual millisecond, signatures are names. Everything is visible and can be held back.
+ */
+export class CoreCluster {
+  readonly cores: AgreementState[];
+  readonly finalized: Block[][];
+  readonly sent: { readonly from: number; readonly to: number; readonly message: AgreementMessage }[] = [];
+  readonly effects: { readonly by: number; readonly effect: Effect }[] = [];
+  readonly down = new Set<number>();
+  /** Drops a message where it returns false. */
+  passes: (from: number, to: number, message: AgreementMessage) => boolean = () => true;
+  now = 0;
+  #queue: { readonly from: number; readonly to: number; readonly message: AgreementMessage }[] = [];
+  #timers: { readonly at: number; readonly to: number; readonly event: Event }[] = [];
+
+  constructor(n = 4) {
+    this.cores = Array.from({ length: n }, (_, index) => core(index, n));
+    this.finalized = this.cores.map(() => []);
+    for (let index = 0; index < n; index += 1)
+      this.#timers.push({ at: LAN_TIMING.tickMs, to: index, event: { type: "tick" } });
+  }
+
+  feed(to: number, event: Event): void {
+    const state = this.cores[to];
+    if (state === undefined || this.down.has(to)) return;
+    const effects = step(state, event, { at: this.now, wall: GENESIS_TIME + 1_000 + this.now });
+    for (const effect of effects) this.perform(to, effect);
+  }
+
+  /** Every core holds the batch. */
+  submit(info: BatchInfo): void {
+    this.cores.forEach((_, index) => {
+      this.feed(index, { type: "batch-held", batch: info });
+    });
+  }
+
+  perform(by: number, effect: Effect): void {
+    this.effects.push({ by, effect });
+    switch (effect.type) {
+      case "sign":
+        this.feed(by, { type: "signed", subject: effect.subject, signature: utf8(`vote of ${by}`) });
+        return;
+      case "check-votes": {
+        const signers = bitmapOf(effect.votes.map(({ signer }) => signer));
+        const certificate = { ...effect.subject, signers, signature: utf8("aggregate") };
+        this.feed(by, { type: "votes-checked", subject: effect.subject, certificate, bad: [] });
+        return;
+      }
+      case "send":
+        this.#send(by, effect);
+        return;
+      case "arm-timer":
+        this.#timers.push({
+          at: this.now + effect.timer.afterMs,
+          to: by,
+          event: { type: "timer-fired", timer: effect.timer },
+        });
+        return;
+      case "persist-final":
+        this.finalized[by]?.push(...effect.blocks);
+        for (const block of effect.blocks) {
+          const claim = claimAt(block.header.height);
+          this.feed(by, { type: "executed", claim, eventful: block.body.length > 0, nextDeadline: undefined });
+        }
+        return;
+      default:
+    }
+  }
+
+  /** Lets virtual time pass. */
+  run(milliseconds: number): void {
+    const end = this.now + milliseconds;
+    while (this.now < end) {
+      this.now += 1;
+      const delivered = this.#queue;
+      this.#queue = [];
+      for (const { from, to, message } of delivered) {
+        this.feed(to, {
+          type: "received",
+          from: from as ValidatorIndex,
+          message: message as Admitted<AgreementMessage>,
+        });
+      }
+      const due = this.#timers.filter((timer) => timer.at <= this.now);
+      this.#timers = this.#timers.filter((timer) => timer.at > this.now);
+      for (const { to, event } of due) {
+        this.feed(to, event);
+        if (event.type === "tick") this.#timers.push({ at: this.now + LAN_TIMING.tickMs, to, event });
+      }
+    }
+  }
+
+  heights(): number[] {
+    return this.cores.map((state) => state.head.height);
+  }
+
+  #send(by: number, effect: Extract<Effect, { type: "send" }>): void {
+    const receivers = effect.to === "all" ? this.cores.map((_, index) => index) : [effect.to];
+    for (const to of receivers) {
+      if (to === by || this.down.has(to) || !this.passes(by, to, effect.message)) continue;
+      this.sent.push({ from: by, to, message: effect.message });
+      this.#queue.push({ from: by, to, message: effect.message });
+    }
+  }
+}
