@@ -3,4 +3,5 @@ export * from "./contract.js";
 export * from "./genesis-ledger.js";
 export { Ledger, type LedgerOptions } from "./ledger.js";
 export * from "./outcomes.js";
+export { StatePagesError } from "./state-pages.js";
 export * from "./views.js";

@@ -1,8 +1,37 @@
-import type { Genesis, KeyScope, Rulebook } from "../formats/index.js";
-import type { AccountProof } from "../formats/state-proof.js";
-import { type Digest, type Height, type Id128, InvariantError, type ParticipantNumber } from "../primitives/index.js";
-import type { ExecutedBlock, OrderedBlock, StatePage } from "./contract.js";
+import { countedPath, countedRoot, hashOutcomeLeaves } from "../crypto/index.js";
+import {
+  type AccountProof,
+  type BatchHeader,
+  checkBatchRecords,
+  type Genesis,
+  type KeyScope,
+  parseBatch,
+  RESULT,
+  type Rulebook,
+} from "../formats/index.js";
+import {
+  assert,
+  type Digest,
+  fromHex,
+  type Height,
+  type Id128,
+  type ParticipantNumber,
+  toHex,
+} from "../primitives/index.js";
+import { AccountExecution } from "./account-batches.js";
+import { ACCOUNT_PAGE_ENTRIES, ACCOUNT_WORDS } from "./accounts.js";
+import { conservationOf } from "./conservation.js";
+import type { Checkpoint, ExecutedBlock, OrderedBatch, OrderedBlock, StatePage } from "./contract.js";
+import { genesisState } from "./genesis-ledger.js";
+import { outcomeLeaves } from "./outcomes.js";
+import { ROLE_AUTHORITY } from "./participants.js";
+import type { State } from "./state.js";
+import { stateFromPages } from "./state-pages.js";
+import { pageKey, StateRoots } from "./state-root.js";
+import type { BlockTime } from "./transfer-judge.js";
+import { TransferExecution } from "./transfers.js";
 import type { AccountView, AssetTotals, IdPosition, KeyView, ParticipantView } from "./views.js";
+import { alignedWords } from "./words.js";
 
 export interface LedgerOptions {
   /**
@@ -12,18 +41,42 @@ export interface LedgerOptions {
   readonly hashSeed?: number;
 }
 
+/** Place of the accounts among the tables of the state. */
+const ACCOUNTS_SLOT = 0;
+
 /**
  * The whole replicated state and the one way to change it. Synchronous, deterministic and total:
  * whatever is ordered gets a result, never an exception (consensus.md §6).
  */
 export class Ledger {
+  readonly #chainId: Digest;
+  readonly #state: State;
+  readonly #roots: StateRoots;
+  readonly #transfers: TransferExecution;
+  readonly #accounts: AccountExecution;
+  #height: Height;
+  #stateHeight: Height;
+  #stateRoot: Digest;
+
+  private constructor(state: State, chainId: Digest, height: Height) {
+    this.#chainId = chainId;
+    this.#state = state;
+    this.#transfers = new TransferExecution(state);
+    this.#accounts = new AccountExecution(state);
+    this.#roots = new StateRoots(state.tables);
+    this.#roots.update();
+    this.#height = height;
+    this.#stateHeight = height;
+    this.#stateRoot = this.#roots.stateRoot;
+  }
+
   /**
    * State at height 0.
    *
    * @throws {GenesisLedgerError} with every fault that `checkGenesisLedger` finds
    */
-  static fromGenesis(_genesis: Genesis, _chainId: Digest, _options: LedgerOptions = {}): Ledger {
-    throw new InvariantError("not built yet");
+  static fromGenesis(genesis: Genesis, chainId: Digest, options: LedgerOptions = {}): Ledger {
+    return new Ledger(genesisState(genesis, options.hashSeed ?? 0), chainId, 0 as Height);
   }
 
   /**
@@ -33,42 +86,126 @@ export class Ledger {
    * @throws {StatePagesError} for pages that no ledger could have written
    */
   static restore(
-    _genesis: Genesis,
-    _chainId: Digest,
-    _checkpointHeight: Height,
-    _pages: Iterable<StatePage>,
-    _options: LedgerOptions = {},
+    genesis: Genesis,
+    chainId: Digest,
+    checkpointHeight: Height,
+    pages: Iterable<StatePage>,
+    options: LedgerOptions = {},
   ): Ledger {
-    throw new InvariantError("not built yet");
+    return new Ledger(stateFromPages(genesis, pages, options.hashSeed ?? 0), chainId, checkpointHeight);
   }
 
   /** Executes the block at `height + 1`; anything else is the caller's mistake and asserts. */
-  apply(_block: OrderedBlock): ExecutedBlock {
-    throw new InvariantError("not built yet");
+  apply(block: OrderedBlock): ExecutedBlock {
+    assert(block.height === this.#height + 1, "blocks are applied in order");
+    const { rules, log, pendings } = this.#state;
+    const time: BlockTime = {
+      height: block.height,
+      timestamp: block.timestamp,
+      schemeDay: rules.schemeDay(block.timestamp),
+    };
+    log.open(block.height, block.timestamp);
+    this.#transfers.openBlock(time);
+    this.#accounts.openBlock(time);
+    this.#transfers.expireDue(rules.rulebook.expiriesPerBlockMax);
+    const codes = this.#executeBatches(block.batches);
+    pendings.tidy();
+    this.#height = block.height;
+    const outcomes = log.finish();
+    const leaves = outcomeLeaves(outcomes, (index) => (block.batches[index] as OrderedBatch).bytes);
+    const receiptsRoot = toHex(countedRoot(hashOutcomeLeaves(leaves))) as Digest;
+    const checkpoint = block.height % rules.rulebook.checkpointBlocks === 0 ? this.#checkpoint() : undefined;
+    return {
+      leaf: {
+        height: block.height,
+        timestamp: block.timestamp,
+        blockHash: block.hash,
+        receiptsRoot,
+        leafCount: log.count,
+        stateHeight: this.#stateHeight,
+        stateRoot: this.#stateRoot,
+      },
+      codes,
+      outcomes,
+      checkpoint,
+    };
+  }
+
+  /** The authority's account batches come before all others, so that no payment overtakes a freeze. */
+  #executeBatches(batches: readonly OrderedBatch[]): readonly Uint16Array[] {
+    const headers = batches.map(({ bytes }) => this.#readable(bytes));
+    const codes: Uint16Array[] = new Array(batches.length);
+    const run = (isFirst: boolean): void => {
+      for (const [index, { bytes }] of batches.entries()) {
+        const header = headers[index];
+        if (this.#goesFirst(header) === isFirst) codes[index] = this.#executeBatch(header, bytes, index);
+      }
+    };
+    run(true);
+    run(false);
+    return codes;
+  }
+
+  /** Block validity has seen to it that batches are well formed and of this chain; execution does not rely on it. */
+  #readable(bytes: Uint8Array): BatchHeader | undefined {
+    const parsed = parseBatch(bytes);
+    if (!parsed.ok || parsed.header.chainId !== this.#chainId) return undefined;
+    return checkBatchRecords(parsed.header.kind, bytes) === undefined ? parsed.header : undefined;
+  }
+
+  #goesFirst(header: BatchHeader | undefined): boolean {
+    if (header?.kind !== "manage_accounts" || !this.#state.participants.has(header.participant)) return false;
+    return this.#state.participants.roleOf(header.participant) === ROLE_AUTHORITY;
+  }
+
+  #executeBatch(header: BatchHeader | undefined, bytes: Uint8Array, index: number): Uint16Array {
+    if (header === undefined) return Uint16Array.of(RESULT.batch_malformed);
+    const { kind, participant } = header;
+    if (kind === "govern" || kind === "settle_set") return Uint16Array.of(RESULT.kind_not_supported);
+    const verdict = this.#state.keys.judge(header.publicKey, participant, "submit", this.#height + 1);
+    if (verdict === "unknown") return Uint16Array.of(RESULT.key_not_registered);
+    if (verdict === "out_of_scope") return Uint16Array.of(RESULT.key_out_of_scope);
+    const words = alignedWords(bytes);
+    switch (kind) {
+      case "create_transfers":
+        return this.#transfers.execute(words, participant, index);
+      case "create_accounts":
+        return this.#accounts.createAccounts(words, participant, index);
+      case "manage_accounts":
+        return this.#accounts.manageAccounts(words, participant, index);
+    }
+  }
+
+  #checkpoint(): Checkpoint {
+    const pages = this.#roots.update();
+    this.#stateHeight = this.#height;
+    this.#stateRoot = this.#roots.stateRoot;
+    return { height: this.#height, stateRoot: this.#stateRoot, pages };
   }
 
   /** Height of the last applied block; 0 after genesis. */
   get height(): Height {
-    throw new InvariantError("not built yet");
+    return this.#height;
   }
 
   /** Height of the newest checkpoint; 0 before the first. */
   get stateHeight(): Height {
-    throw new InvariantError("not built yet");
+    return this.#stateHeight;
   }
 
   /** Root over the whole state at `stateHeight`. */
   get stateRoot(): Digest {
-    throw new InvariantError("not built yet");
+    return this.#stateRoot;
   }
 
   /** The rulebook in force for the next block. */
   get rulebook(): Rulebook {
-    throw new InvariantError("not built yet");
+    return this.#state.rules.rulebook;
   }
 
-  account(_id: Id128): AccountView | undefined {
-    throw new InvariantError("not built yet");
+  account(id: Id128): AccountView | undefined {
+    const index = this.#accountIndex(id);
+    return index < 0 ? undefined : this.#state.accounts.view(index);
   }
 
   /**
@@ -78,67 +215,102 @@ export class Ledger {
    * @param limit largest number of accounts to return
    */
   accountsOf(
-    _participant: ParticipantNumber,
-    _cursor: number,
-    _limit: number,
+    participant: ParticipantNumber,
+    cursor: number,
+    limit: number,
   ): { readonly accounts: readonly AccountView[]; readonly next: number | undefined } {
-    throw new InvariantError("not built yet");
+    const owned = this.#state.accounts.ofOwner(participant);
+    const accounts = owned.slice(cursor, cursor + limit).map((index) => this.#state.accounts.view(index));
+    const end = cursor + accounts.length;
+    return { accounts, next: end < owned.length ? end : undefined };
   }
 
   /**
    * Where the outcome of a transfer or account action lies, its result, and how a pending transfer was
    * resolved; undefined if the id was never consumed.
    */
-  transferPosition(_id: Id128): IdPosition | undefined {
-    throw new InvariantError("not built yet");
+  transferPosition(id: Id128): IdPosition | undefined {
+    const index = this.#state.ids.find(idWords(id), 0);
+    return index < 0 ? undefined : this.#state.ids.position(index);
   }
 
-  participant(_number: ParticipantNumber): ParticipantView | undefined {
-    throw new InvariantError("not built yet");
+  participant(number: ParticipantNumber): ParticipantView | undefined {
+    return this.#state.participants.has(number) ? this.#state.participants.view(number) : undefined;
   }
 
   /** Ascending by number. */
   participants(): readonly ParticipantView[] {
-    throw new InvariantError("not built yet");
+    const { participants } = this.#state;
+    return Array.from({ length: participants.table.count }, (_, index) => participants.view(index + 1));
   }
 
   /** All operation keys; the mempool reads them for admission. */
   keys(): readonly KeyView[] {
-    throw new InvariantError("not built yet");
+    return this.#state.keys.views();
   }
 
   /** Whether a batch of the next block signed by this key for this participant would be read at all. */
-  mayUseKey(_participant: ParticipantNumber, _publicKey: Uint8Array, _scope: KeyScope): boolean {
-    throw new InvariantError("not built yet");
+  mayUseKey(participant: ParticipantNumber, publicKey: Uint8Array, scope: KeyScope): boolean {
+    return this.#state.keys.judge(publicKey, participant, scope, this.#height + 1) === "good";
   }
 
   /** Earliest deadline (block time, ms) of a pending transfer: when due, it is work for the proposer. */
   nextDeadline(): number | undefined {
-    throw new InvariantError("not built yet");
+    return this.#state.pendings.nextDeadline();
   }
 
   /** Number of transfers that are pending now. */
   get pendingCount(): number {
-    throw new InvariantError("not built yet");
+    return this.#state.pendings.table.count;
   }
 
   /** Sums over all accounts, one entry per asset of the rulebook, for checkers. Reads every account. */
   conservation(): readonly AssetTotals[] {
-    throw new InvariantError("not built yet");
+    return conservationOf(this.#state);
   }
 
   /** Key of the state page that holds an account, for `accountProof`; undefined for an unknown account. */
-  accountPageKey(_id: Id128): number | undefined {
-    throw new InvariantError("not built yet");
+  accountPageKey(id: Id128): number | undefined {
+    const index = this.#accountIndex(id);
+    return index < 0 ? undefined : pageKey(ACCOUNTS_SLOT, Math.floor(index / ACCOUNT_PAGE_ENTRIES));
   }
 
   /**
    * Proof of an account's entry under `stateRoot` at `stateHeight`.
    *
    * @param page the bytes of page `accountPageKey(id)` as the newest checkpoint wrote it
-   * @returns undefined if the account did not exist at that checkpoint
+   * @returns undefined if the account did not exist at that checkpoint, or the page is not that page
    */
-  accountProof(_id: Id128, _page: Uint8Array): AccountProof | undefined {
-    throw new InvariantError("not built yet");
+  accountProof(id: Id128, page: Uint8Array): AccountProof | undefined {
+    const index = this.#accountIndex(id);
+    const count = this.#roots.countOf(ACCOUNTS_SLOT);
+    if (index < 0 || index >= count) return undefined;
+    const entryBytes = ACCOUNT_WORDS * 4;
+    const first = index - (index % ACCOUNT_PAGE_ENTRIES);
+    if (page.length !== Math.min(ACCOUNT_PAGE_ENTRIES, count - first) * entryBytes) return undefined;
+    const at = (index - first) * entryBytes;
+    return {
+      entry: page.slice(at, at + entryBytes),
+      index,
+      count,
+      path: this.#roots.pathOf(ACCOUNTS_SLOT, index, page),
+      tablePath: countedPath(this.#roots.tableRoots, ACCOUNTS_SLOT),
+    };
   }
+
+  #accountIndex(id: Id128): number {
+    const words = idWords(id);
+    return this.#state.accounts.index.find(
+      words[0] as number,
+      words[1] as number,
+      words[2] as number,
+      words[3] as number,
+    );
+  }
+}
+
+/** The four words of an id; zeros, which no participant can own, for text that is none. */
+function idWords(id: Id128): Uint32Array {
+  const bytes = fromHex(id);
+  return bytes?.length === 16 ? alignedWords(bytes) : new Uint32Array(4);
 }

@@ -47,7 +47,7 @@ export class Limits {
       const words = this.table.wordsOf(index);
       words[this.table.baseOf(index) + ACCOUNT] = account;
       words[this.table.baseOf(index) + RAIL] = rail;
-      this.register(index);
+      this.register(index, account + 1);
     } else this.table.touch(index);
     const words = this.table.wordsOf(index);
     const base = this.table.baseOf(index);
@@ -72,12 +72,17 @@ export class Limits {
     else words.fill(0, base + SUM, base + SUM + 2);
   }
 
-  /** Makes an entry findable, for a table restored from pages too. */
-  register(index: number): void {
+  /**
+   * Makes an entry findable, for a table restored from pages too.
+   *
+   * @returns false for an entry that names no account or rail
+   */
+  register(index: number, accounts: number): boolean {
     const words = this.table.wordsOf(index);
     const base = this.table.baseOf(index);
     const account = words[base + ACCOUNT] as number;
     const rail = words[base + RAIL] as number;
+    if (account >= accounts || rail > 255) return false;
     let counters = this.#counters[rail] ?? new Uint32Array(1_024);
     if (account >= counters.length) {
       const grown = new Uint32Array(Math.max(account + 1, counters.length * 2));
@@ -86,6 +91,7 @@ export class Limits {
     }
     counters[account] = index + 1;
     this.#counters[rail] = counters;
+    return true;
   }
 
   /** An entry beyond the table's end, left by a chain that was undone, counts as absent. */

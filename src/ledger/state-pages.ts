@@ -1,0 +1,121 @@
+import { type Genesis, type Rulebook, rulebookShape, shape } from "../formats/index.js";
+import { ASSET, OWNER } from "./accounts.js";
+import type { StatePage } from "./contract.js";
+import type { EntryTable } from "./entry-table.js";
+import * as pending from "./pendings.js";
+import { STATE_PENDING } from "./seen-ids.js";
+import { State } from "./state.js";
+import { pageOfKey, slotOfKey, TABLE_SLOTS } from "./state-root.js";
+
+/** Pages that no ledger could have written; `message` says where. */
+export class StatePagesError extends Error {
+  override readonly name = "StatePagesError";
+  readonly code = "STATE_PAGES_BAD";
+}
+
+const RULEBOOK_BYTES_MAX = 1_048_576;
+
+/**
+ * Builds a state from the pages of a checkpoint, in any order. What was not certified may be anything,
+ * so every reference between tables is checked before something follows it.
+ *
+ * @throws {StatePagesError}
+ */
+export function stateFromPages(genesis: Genesis, pages: Iterable<StatePage>, hashSeed: number): State {
+  const state = new State(hashSeed, genesis.participants.length);
+  const bySlot: StatePage[][] = Array.from({ length: TABLE_SLOTS }, () => []);
+  for (const page of pages) {
+    const slot = bySlot[slotOfKey(page.key)];
+    if (slot === undefined || !Number.isSafeInteger(page.key) || page.key < 0)
+      refuse(`page ${page.key} is of no table`);
+    slot.push(page);
+  }
+  for (const [slot, found] of bySlot.entries()) {
+    const table = state.tables[slot];
+    if (table !== undefined) fillTable(table, found);
+    else if (found.length > 0) refuse(`page ${found[0]?.key} is of a table that is not in use`);
+  }
+  state.readRules(rulebookOf(state.rulebookTable));
+  checkParticipants(state, genesis);
+  registerEntries(state);
+  return state;
+}
+
+function fillTable(table: EntryTable, pages: readonly StatePage[]): void {
+  const entryBytes = table.entryWords * 4;
+  const ascending = [...pages].sort((left, right) => left.key - right.key);
+  for (const [index, { key, bytes }] of ascending.entries()) {
+    // A page whose entries were all removed stays behind as an empty one.
+    if (bytes.length === 0) continue;
+    if (pageOfKey(key) !== index) refuse(`a page is missing before page ${key}`);
+    if (table.count !== index * table.pageEntries) refuse(`a page before page ${key} is not full`);
+    if (bytes.length % entryBytes !== 0 || bytes.length > table.pageEntries * entryBytes) {
+      refuse(`page ${key} has ${bytes.length} bytes`);
+    }
+    table.appendPage(bytes);
+  }
+}
+
+function rulebookOf(table: EntryTable): Rulebook {
+  const bytes = new Uint8Array(table.count * table.entryWords * 4);
+  for (let page = 0, offset = 0; page < table.pageCount; page += 1) {
+    const part = table.pageBytes(page);
+    bytes.set(part, offset);
+    offset += part.length;
+  }
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end -= 1;
+  const parsed = shape.parseCanonical(bytes.subarray(0, end), RULEBOOK_BYTES_MAX, rulebookShape);
+  if (!parsed.ok) refuse(`the rulebook does not parse: ${parsed.fault.path} ${parsed.fault.detail}`);
+  return parsed.value;
+}
+
+/** Participants are those of genesis, in its order; their counters are the state's. */
+function checkParticipants(state: State, genesis: Genesis): void {
+  if (state.participants.table.count !== genesis.participants.length) refuse("other participants than genesis names");
+  for (const { number, role } of genesis.participants) {
+    const view = state.participants.view(number);
+    if (view.number !== number || view.role !== role) refuse(`participant ${number} is not the one of genesis`);
+  }
+}
+
+/** Builds what is derived from the tables, following only references that lead somewhere. */
+function registerEntries(state: State): void {
+  const accounts = state.accounts.table;
+  for (let index = 0; index < accounts.count; index += 1) {
+    const words = accounts.wordsOf(index);
+    const base = accounts.baseOf(index);
+    if (!state.participants.has(words[base + OWNER] as number)) refuse(`account ${index} has no owner`);
+    if (words[base + ASSET] === 0) refuse(`account ${index} has no asset`);
+    state.accounts.register(index);
+  }
+  for (let index = 0; index < state.ids.table.count; index += 1) state.ids.index.insert(index);
+  for (let index = 0; index < state.limits.table.count; index += 1) {
+    if (!state.limits.register(index, accounts.count)) refuse(`limit counter ${index} is of no account`);
+  }
+  for (let index = 0; index < state.keys.table.count; index += 1) state.keys.register(index);
+  for (let place = 0; place < state.pendings.table.count; place += 1) checkPending(state, place);
+  state.pendings.tidy();
+}
+
+function checkPending(state: State, place: number): void {
+  const words = state.pendings.table.wordsOf(place);
+  const base = state.pendings.table.baseOf(place);
+  const word = (field: number): number => words[base + field] as number;
+  const accounts = state.accounts.table.count;
+  const sides = [word(pending.DEBIT), word(pending.CREDIT)];
+  const settlements = [word(pending.DEBIT_SETTLEMENT), word(pending.CREDIT_SETTLEMENT)];
+  const id = word(pending.ID_INDEX);
+  const isSound =
+    sides.every((account) => account < accounts) &&
+    settlements.every((account) => account <= accounts) &&
+    state.participants.has(word(pending.SUBMITTER)) &&
+    id < state.ids.table.count &&
+    state.ids.stateOf(id) === STATE_PENDING &&
+    state.ids.placeOf(id) === place;
+  if (!isSound) refuse(`pending transfer ${place} leads nowhere`);
+}
+
+function refuse(detail: string): never {
+  throw new StatePagesError(detail);
+}
