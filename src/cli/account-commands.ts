@@ -33,6 +33,8 @@ interface CreateFlags extends TargetFlags {
 /** Records of one call. */
 const CHUNK = 1_000;
 const WAIT_MS = 60_000;
+/** Repetitions of each call: half a minute on a busy node. */
+const BULK_RETRIES = 10;
 
 const CREATE_HELP = `
 A file is CSV with the header account[,participant][,funding][,asset]; the accounts file of genesis is one.
@@ -51,7 +53,7 @@ function addCreate(account: Command, terminal: Terminal): void {
     .option("--fund <amount>", "put this much into each, from the bank's clearing account")
     .addHelpText("after", CREATE_HELP)
     .action((names: readonly string[] | undefined, flags: CreateFlags) =>
-      onTarget(flags, (target) => create(target, names ?? [], flags, terminal)),
+      onTarget(flags, (target) => create(target, names ?? [], flags, terminal), BULK_RETRIES),
     );
 }
 

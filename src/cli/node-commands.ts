@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { addToken, checkStore, homePath, readSettings, runNode, TOKEN_SCOPES, type TokenScope } from "../node/index.js";
 import { oneOf } from "./arguments.js";
-import { failWith } from "./failure.js";
+import { CommandFailure, failWith } from "./failure.js";
 import { packageVersion } from "./package.js";
 import { count, printFields, printJson, type Terminal } from "./terminal.js";
 
@@ -11,9 +11,13 @@ export function addNodeCommands(program: Command, terminal: Terminal): void {
     .command("node")
     .description("run one node in the foreground; SIGTERM or SIGINT stops it")
     .enablePositionalOptions()
-    .requiredOption("--home <dir>", "the node's home")
+    .option("--home <dir>", "the node's home")
     .addHelpText("after", "\nExample:\n  sabha node --home demo/SBI")
-    .action((flags: { readonly home: string }) => runNode(flags.home, packageVersion()));
+    .action(({ home }: { readonly home?: string }) => {
+      // Not a required option of commander's: its subcommands would have to repeat it before their name.
+      if (home === undefined) throw new CommandFailure(2, "say whose node to run: --home DIR");
+      return runNode(home, packageVersion());
+    });
   addTokenCommand(node, terminal);
   addStore(program, terminal);
 }

@@ -30,9 +30,7 @@ function addGet(receipt: Command, terminal: Terminal): void {
       onTarget(flags, async ({ client, directory, participant }) => {
         const id = text.startsWith("id:") ? directory.transferOf(participant, text.slice(3)) : text;
         if (!isId128(id)) throw new CommandFailure(2, `${text} is not an id of 32 hexadecimal digits`);
-        const receiptFile = canonicalJson(
-          (await client.getReceipt(id, { timeoutMs: flags.wait * 1000 })) as Parameters<typeof canonicalJson>[0],
-        );
+        const receiptFile = canonicalJson(await client.getReceipt(id, { timeoutMs: flags.wait * 1000 }));
         if (flags.out === undefined) terminal.out(receiptFile);
         else {
           createFile({ path: flags.out, what: "the receipt" }, receiptFile);

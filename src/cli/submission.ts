@@ -79,7 +79,9 @@ async function submitPart(
   for (let attempt = 0; ; attempt += 1) {
     try {
       const results = await plan.client.submitTransfers(part, { waitFor: "final", timeoutMs: plan.waitMs });
-      return attempt === 0 ? results.map(outcomeOf) : await settleRepeats(results, plan);
+      return attempt === 0
+        ? results.map((result) => outcomeOf(result, plan.startHeight))
+        : await settleRepeats(results, plan);
     } catch (error) {
       if (!(error instanceof SabhaError)) throw error;
       const waited = plan.now() - state.progressAt;
@@ -97,7 +99,11 @@ function pauseAfter(error: SabhaError, attempt: number): number {
   return typeof asked === "number" && asked >= 0 ? Math.min(asked, PAUSE_MS.most) : own;
 }
 
-const outcomeOf = ({ result, status, height }: SubmitResult): Outcome => ({ result: result ?? status, height });
+/** The client repeats lost calls too and then tells the first result, which may be an earlier run's. */
+const outcomeOf = ({ result, status, height }: SubmitResult, startHeight: number): Outcome => ({
+  result: result === "posted" && height !== undefined && height <= startHeight ? "exists" : (result ?? status),
+  height,
+});
 
 /**
  * After a lost answer, "exists" may mean that this run's own first call succeeded. The height at which a
@@ -113,7 +119,7 @@ async function settleRepeats(results: readonly SubmitResult[], plan: SubmissionP
       found.set(transfer.id, { result: transfer.result, height: transfer.height });
     }
   }
-  return results.map((result) => found.get(result.id) ?? outcomeOf(result));
+  return results.map((result) => found.get(result.id) ?? outcomeOf(result, plan.startHeight));
 }
 
 /** Ids of one read. */

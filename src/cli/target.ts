@@ -39,12 +39,12 @@ export function withTarget(command: Command): Command {
  * Connects a command with its node. Submissions of a home with a validator carry its token and are signed
  * by the node; a home without one signs here, with its own operation key.
  */
-export async function openTarget(flags: TargetFlags): Promise<Target> {
+async function openTarget(flags: TargetFlags, retries: number): Promise<Target> {
   const home = flags.home === undefined ? undefined : readHome(flags.home);
   const url = flags.rpc ?? (home === undefined ? undefined : urlOf(home));
   if (url === undefined) throw new CommandFailure(2, "say which node to ask: --rpc URL or --home DIR");
   if (!/^https?:\/\/[^\s]+$/u.test(url)) throw new CommandFailure(2, `${url} is not an http or https URL`);
-  const client = new SabhaClient({ url, ...credentials(flags, home) });
+  const client = new SabhaClient({ url, retries, ...credentials(flags, home) });
   const directory = home === undefined ? await askDirectory(client) : new Directory(home.genesis, home.chainId);
   const participant = home?.participant.number ?? ((await client.getStatus()).participant as ParticipantNumber);
   return { url, client, directory, participant };
@@ -86,11 +86,18 @@ async function askDirectory(client: SabhaClient): Promise<Directory> {
   throw new CommandFailure(3, `the node's genesis file cannot be read: ${read.problem}`);
 }
 
+/** Repetitions of a call while a person waits: a second in all. */
+const INTERACTIVE_RETRIES = 3;
+
 /** Runs a command against its node and ends kept connections; what the node refuses becomes one sentence. */
-export async function onTarget(flags: TargetFlags, command: (target: Target) => Promise<void>): Promise<void> {
+export async function onTarget(
+  flags: TargetFlags,
+  command: (target: Target) => Promise<void>,
+  retries = INTERACTIVE_RETRIES,
+): Promise<void> {
   let target: Target | undefined;
   try {
-    target = await openTarget(flags);
+    target = await openTarget(flags, retries);
     await command(target);
   } catch (error) {
     throw error instanceof SabhaError ? clientFailure(error, flags) : error;

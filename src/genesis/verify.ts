@@ -41,9 +41,9 @@ function checkGenesis(genesis: Genesis): readonly GenesisCheck[] {
     { name: "certificate scheme", problems: schemeProblems(genesis) },
     { name: "participants", problems: ledger("PARTICIPANTS") },
     { name: "validators", problems: validatorProblems(genesis) },
-    { name: "distinct keys", problems: [...keyProblems(genesis), ...ledger("KEYS")] },
+    { name: "distinct keys", problems: keyProblems(genesis, ledger("KEYS")) },
     { name: "proofs of possession", problems: possessionProblems(genesis) },
-    { name: "rulebook", problems: ledger("RULEBOOK") },
+    { name: "rulebook", problems: [...ledger("RULEBOOK"), ...ambiguousNames(genesis)] },
     { name: "accounts", problems: ledger("ACCOUNT") },
     { name: "funding and supply", problems: ledger("FUNDING") },
   ];
@@ -70,7 +70,7 @@ const nameOf = (genesis: Genesis, number: number): string =>
   (genesis.participants[number - 1] as GenesisParticipant).name;
 
 /** A key stands for one bank and one purpose: no key may occur twice, in whatever place. */
-function keyProblems(genesis: Genesis): readonly string[] {
+function keyProblems(genesis: Genesis, fromLedger: readonly string[]): readonly string[] {
   const problems: string[] = [];
   const owners = new Map<string, string>();
   const claim = (key: string, what: string): void => {
@@ -92,7 +92,17 @@ function keyProblems(genesis: Genesis): readonly string[] {
     claim(consensusKey, `consensus key of ${name}`);
     claimEd25519(networkKey, `network key of ${name}`);
   }
-  return problems;
+  // The ledger tells of repeated operation keys too, without the banks' names.
+  return problems.length > 0 ? problems : fromLedger;
+}
+
+/** People name assets and rails by word: a word must mean one of them. */
+function ambiguousNames({ rulebook }: Genesis): readonly string[] {
+  const words = [
+    ...rulebook.assets.map(({ code }) => `asset ${code}`),
+    ...rulebook.rails.map(({ name }) => `rail ${name}`),
+  ];
+  return words.filter((word, index) => words.indexOf(word) !== index).map((word) => `${word} is listed twice`);
 }
 
 function possessionProblems(genesis: Genesis): readonly string[] {
