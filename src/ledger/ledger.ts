@@ -65,6 +65,8 @@ export class Ledger {
     this.#accounts = new AccountExecution(state);
     this.#roots = new StateRoots(state.tables);
     this.#roots.update();
+    // Genesis itself writes no pages, so the first checkpoint has all of them.
+    if (height === 0) for (const table of state.tables) table.touchAll();
     this.#height = height;
     this.#stateHeight = height;
     this.#stateRoot = this.#roots.stateRoot;
@@ -230,7 +232,7 @@ export class Ledger {
    * resolved; undefined if the id was never consumed.
    */
   transferPosition(id: Id128): IdPosition | undefined {
-    const index = this.#state.ids.find(idWords(id), 0);
+    const index = this.#state.ids.index.findAt(idWords(id), 0);
     return index < 0 ? undefined : this.#state.ids.position(index);
   }
 
@@ -299,13 +301,7 @@ export class Ledger {
   }
 
   #accountIndex(id: Id128): number {
-    const words = idWords(id);
-    return this.#state.accounts.index.find(
-      words[0] as number,
-      words[1] as number,
-      words[2] as number,
-      words[3] as number,
-    );
+    return this.#state.accounts.index.findAt(idWords(id), 0);
   }
 }
 
