@@ -1,0 +1,27 @@
+import * as leaders from "./leaders.js";
+import type { Behaviour } from "./puppet.js";
+import * as voters from "./voters.js";
+
+export { type Behaviour, Puppet } from "./puppet.js";
+
+/** Every Byzantine behaviour by name. */
+export const BEHAVIOURS = {
+  equivocator: leaders.equivocator,
+  "silent-leader": leaders.silentLeader,
+  "tail-forker": leaders.tailForker,
+  "claim-liar": leaders.claimLiar,
+  "time-liar": leaders.timeLiar,
+  repeater: leaders.repeater,
+  mutator: leaders.mutator,
+  conflicter: voters.conflicter,
+  nuller: voters.nuller,
+  selective: voters.selective,
+  withholder: voters.withholder,
+  echo: voters.echo,
+  poisoner: voters.poisoner,
+  forger: voters.forger,
+  flooder: voters.flooder,
+} as const satisfies Readonly<Record<string, Behaviour>>;
+
+export type BehaviourName = keyof typeof BEHAVIOURS;
+export const BEHAVIOUR_NAMES = Object.keys(BEHAVIOURS) as readonly BehaviourName[];

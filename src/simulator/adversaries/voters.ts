@@ -1,0 +1,123 @@
+import type { Message, Vote } from "../../consensus/index.js";
+import { type Digest, type Height, toHex, type View, ZERO_DIGEST } from "../../primitives/index.js";
+import type { Behaviour } from "./puppet.js";
+
+/** Byzantine in a voter's part: contradictory, forged, withheld or endless messages. */
+
+const voteMessage = (vote: Vote): Message => ({ type: "vote", vote });
+
+/** Votes for the block and for a random one (attack 19). */
+export const conflicter: Behaviour = {
+  name: "conflicter",
+  rewrite(puppet, message) {
+    if (message.type !== "vote" || message.vote.kind === "TIMEOUT") return [message];
+    const { kind, epoch, view } = message.vote;
+    const other = voteMessage(puppet.vote({ kind, epoch, view, hash: toHex(puppet.random.bytes(32)) as Digest }));
+    return puppet.random.chance(0.5) ? [message, other] : [other, message];
+  },
+};
+
+/** COMMIT and TIMEOUT for one view, to everybody or one to each half (attack 22). */
+export const nuller: Behaviour = {
+  name: "nuller",
+  rewrite(puppet, message, to) {
+    if (message.type !== "vote") return [message];
+    const { kind, epoch, view } = message.vote;
+    if (kind === "COMMIT") {
+      const timeout = voteMessage(puppet.vote({ kind: "TIMEOUT", epoch, view, hash: ZERO_DIGEST }));
+      return to % 2 === 0 ? [message, timeout] : [timeout];
+    }
+    const hash = [...puppet.blocks.values()].find((block) => block.header.view === view)?.hash;
+    if (kind !== "TIMEOUT" || hash === undefined) return [message];
+    return [message, voteMessage(puppet.vote({ kind: "COMMIT", epoch, view, hash }))];
+  },
+};
+
+/** Tells only some peers, others in each view, and never forwards a certificate. */
+export const selective: Behaviour = {
+  name: "selective",
+  rewrite(puppet, message, to) {
+    if (message.type === "certificate" || message.type === "commit-proof") return [];
+    if (message.type !== "proposal" && message.type !== "vote") return [message];
+    return (puppet.view * 7 + to * 3) % 4 < 2 ? [message] : [];
+  },
+};
+
+/** Proposes batches and blocks that it gives to nobody. */
+export const withholder: Behaviour = {
+  name: "withholder",
+  rewrite: (_puppet, message) =>
+    message.type === "push-batch" || message.type === "batches" || message.type === "blocks" || message.type === "range"
+      ? []
+      : [message],
+};
+
+/** Every vote three times, and old ones again and again (attacks 1 and 23). */
+export const echo: Behaviour = {
+  name: "echo",
+  rewrite: (_puppet, message) => (message.type === "vote" ? [message, message, message] : [message]),
+  volunteer: (puppet) => (puppet.votes.length === 0 ? [] : [voteMessage(puppet.random.pick(puppet.votes))]),
+};
+
+/** Votes whose signature is no signature, so that sums of votes do not verify (attack 10). */
+export const poisoner: Behaviour = {
+  name: "poisoner",
+  rewrite(puppet, message) {
+    if (message.type !== "vote" || !puppet.random.chance(0.6)) return [message];
+    const { vote } = message;
+    return [voteMessage({ ...vote, signature: puppet.random.bytes(vote.signature.length) })];
+  },
+};
+
+/** Certificates that are none: too few signers, strangers' bits, other views, other blocks (attacks 2 to 4). */
+export const forger: Behaviour = {
+  name: "forger",
+  volunteer(puppet) {
+    const forged: Message[] = [];
+    const hash = toHex(puppet.random.bytes(32)) as Digest;
+    const prepare = puppet.random.pick([undefined, ...puppet.prepares.values()]);
+    if (prepare !== undefined) {
+      const lies = [
+        { ...prepare, hash },
+        { ...prepare, view: (puppet.view + 1) as View },
+        { ...prepare, signers: prepare.signers & (prepare.signers - 1) },
+        { ...prepare, signers: (prepare.signers | 0x8000_0000) >>> 0 },
+        { ...prepare, signers: 1 << puppet.index, signature: puppet.vote(prepare).signature },
+        { ...prepare, kind: "TIMEOUT" as const, hash: ZERO_DIGEST },
+      ];
+      forged.push({ type: "certificate", certificate: puppet.random.pick(lies) });
+    }
+    const { proof } = puppet;
+    if (proof !== undefined) {
+      const known = [...puppet.blocks.values()].filter((block) => block.header.view <= proof.commit.view + 2);
+      const target = known.length > 0 ? puppet.random.pick(known).hash : hash;
+      const view = puppet.random.pick([proof.commit.view, puppet.view, (puppet.view + 1) as View]);
+      const commit = { ...proof.commit, view, hash: puppet.random.chance(0.5) ? target : hash };
+      forged.push({ type: "commit-proof", proof: { prepare: { ...proof.prepare, view, hash: commit.hash }, commit } });
+    }
+    return forged;
+  },
+};
+
+/** Votes for views far ahead, heights that nobody has, requests without end (attacks 41, 42, 62 and 71). */
+export const flooder: Behaviour = {
+  name: "flooder",
+  volunteer(puppet) {
+    const epoch = puppet.consortium.set.epoch;
+    const ahead = (by: number): View => Math.min(puppet.view + by, Number.MAX_SAFE_INTEGER) as View;
+    const votes = [1, 2, 9, puppet.random.integer(10, 1_000), 2 ** 52].map((by) =>
+      voteMessage(puppet.vote({ kind: "TIMEOUT", epoch, view: ahead(by), hash: ZERO_DIGEST })),
+    );
+    const view = ahead(2 ** 52);
+    const hash = toHex(puppet.random.bytes(32)) as Digest;
+    return [
+      ...votes,
+      voteMessage(puppet.vote({ kind: "PREPARE", epoch, view: ahead(3), hash })),
+      { type: "status", status: { epoch, view, finalizedView: view, finalizedHeight: (2 ** 52) as Height } },
+      { type: "get-blocks", hash, count: 256 },
+      { type: "get-batches", digests: [hash] },
+      { type: "get-range", from: 1 as Height, count: 256 },
+      { type: "get-certificates", first: 1 as View, last: view },
+    ];
+  },
+};

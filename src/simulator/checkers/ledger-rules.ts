@@ -1,0 +1,181 @@
+import type { Block } from "../../consensus/index.js";
+import { sha256 } from "../../crypto/index.js";
+import {
+  appendLeaf,
+  type Claim,
+  type CompactRange,
+  EMPTY_RANGE,
+  encodeResultLeaf,
+  type Genesis,
+  hashResultLeaf,
+  treeHead,
+} from "../../formats/index.js";
+import { type Ledger, outcomeAt, outcomeCount } from "../../ledger/index.js";
+import { type Digest, toHex } from "../../primitives/index.js";
+import type { StoreWrite } from "../../replica/index.js";
+import { BalanceReplay } from "./balance-replay.js";
+import type { Violations } from "./violations.js";
+
+/** How far non-empty blocks may outrun the claimed results; consensus.md §5. */
+const K = 8;
+const CLOCK_AHEAD_MS = 500;
+
+export interface LedgerRulesOptions {
+  readonly genesis: Genesis;
+  readonly chainId: Digest;
+  readonly violations: Violations;
+  /** Newest time that a well-set honest clock shows, ms. */
+  readonly latestWall: () => number;
+  readonly batch: (digest: Digest) => Uint8Array | undefined;
+}
+
+type Execution = NonNullable<StoreWrite["executed"]>;
+
+/**
+ * consensus.md §12, invariants 1, 9, 11 and 12, and the ledger's own: one chain, each batch once, claims
+ * true, money conserved. The first machine that gets somewhere sets what all others must agree with.
+ */
+export class LedgerRules {
+  readonly #options: LedgerRulesOptions;
+  /** The block at height h is at index h − 1. */
+  readonly chain: Block[] = [];
+  /** Height at which each batch is ordered. */
+  readonly ordered = new Map<Digest, number>();
+  readonly #leaves: Uint8Array[] = [];
+  /** True claims by height. */
+  readonly #claims: { readonly resultsRoot: Digest; readonly stateHeight: number; readonly stateRoot: Digest }[] = [];
+  #range: CompactRange = EMPTY_RANGE;
+  readonly #early: { readonly height: number; readonly claim: Claim }[] = [];
+  readonly #replay: BalanceReplay;
+
+  constructor(options: LedgerRulesOptions) {
+    this.#options = options;
+    this.#replay = new BalanceReplay(options.genesis);
+  }
+
+  get height(): number {
+    return this.chain.length;
+  }
+
+  /** Heights at which two honest machines finalised different blocks. */
+  readonly forks: number[] = [];
+
+  /** An honest machine finalised these. */
+  finalized(node: string, blocks: readonly Block[]): void {
+    const { violations } = this.#options;
+    for (const block of blocks) {
+      const { height } = block.header;
+      const known = this.chain[height - 1];
+      if (known === undefined && height === this.chain.length + 1) {
+        this.#extend(block);
+        continue;
+      }
+      if (known?.hash === block.hash) continue;
+      this.forks.push(height);
+      violations.add(
+        "SAFE-1: one block per height",
+        `${node} finalises ${block.hash} at ${height}, not ${known?.hash}`,
+      );
+    }
+  }
+
+  #extend(block: Block): void {
+    const { violations, chainId, genesis, latestWall } = this.#options;
+    const { header, body } = block;
+    const parent = this.chain[this.chain.length - 1];
+    const at = (): string => `height ${header.height}, view ${header.view}, proposer ${header.proposer}`;
+    violations.check(header.parentHash === (parent?.hash ?? chainId), "SAFE-1: blocks are linked by hash", at);
+    violations.check(header.view > (parent?.header.view ?? 0), "SAFE-1: views ascend along the ledger", at);
+    const before = parent?.header.timestamp ?? genesis.timestamp;
+    violations.check(header.timestamp > before, "SAFE-6: timestamps ascend", at);
+    violations.check(
+      header.timestamp <= latestWall() + CLOCK_AHEAD_MS,
+      "SAFE-7: timestamps are vouched by honest clocks",
+      () => `${at()}: ${header.timestamp} where clocks show ${latestWall()}`,
+    );
+    const claimed = parent?.header.executed.height ?? 0;
+    violations.check(header.executed.height >= claimed, "SAFE-8: claims never fall", at);
+    violations.check(header.executed.height < header.height, "SAFE-8: claims are about ancestors", at);
+    violations.check(
+      body.length === 0 || header.height - header.executed.height <= K,
+      "SAFE-8: batches outrun results by at most K",
+      at,
+    );
+    for (const { digest } of body) {
+      const earlier = this.ordered.get(digest);
+      violations.check(
+        earlier === undefined,
+        "LEDG-1: a batch is ordered once",
+        () => `${digest} at ${earlier} and ${header.height}`,
+      );
+      this.ordered.set(digest, header.height);
+    }
+    this.chain.push(block);
+    this.#checkClaim(header.height, header.executed);
+  }
+
+  /** A certified claim is true, now or as soon as somebody executed so far. */
+  #checkClaim(height: number, claim: Claim): void {
+    if (claim.height === 0) return;
+    const own = this.#claims[claim.height - 1];
+    if (own === undefined) {
+      this.#early.push({ height, claim });
+      return;
+    }
+    this.#options.violations.check(
+      own.resultsRoot === claim.resultsRoot &&
+        own.stateHeight === claim.stateHeight &&
+        own.stateRoot === claim.stateRoot,
+      "SAFE-8: every certified claim is the true result",
+      () => `the header at ${height} claims other roots for ${claim.height}`,
+    );
+  }
+
+  /** An honest machine executed a block; its ledger stands right after it. */
+  executed(node: string, execution: Execution, ledger: Ledger): void {
+    const { violations } = this.#options;
+    const { leaf, outcomes } = execution;
+    const { height } = leaf;
+    const bytes = encodeResultLeaf(leaf);
+    const known = this.#leaves[height - 1];
+    const block = this.chain[height - 1];
+    violations.check(block?.hash === leaf.blockHash, "a result is of the final block", () => `${node} at ${height}`);
+    for (const totals of ledger.conservation()) {
+      const isBalanced =
+        totals.debitsPosted === totals.creditsPosted &&
+        totals.debitsPending === totals.creditsPending &&
+        totals.issued === totals.settlement;
+      violations.check(isBalanced, "LEDG-2: money is conserved", () => `${node} at ${height}, asset ${totals.asset}`);
+    }
+    if (known !== undefined) {
+      const isSame = known.length === bytes.length && known.every((byte, index) => byte === bytes[index]);
+      violations.check(isSame, "equal results at equal heights", () => `${node} at ${height}`);
+      return;
+    }
+    if (height !== this.#leaves.length + 1 || block === undefined) return;
+    this.#firstResult(node, execution, bytes);
+    this.#book(block, outcomes);
+    const difference = this.#replay.difference(ledger);
+    violations.check(difference === undefined, "balances follow from result codes", () => `${height}: ${difference}`);
+  }
+
+  #firstResult(_node: string, { leaf }: Execution, bytes: Uint8Array): void {
+    this.#leaves.push(bytes);
+    this.#range = appendLeaf(sha256, this.#range, hashResultLeaf(sha256, leaf));
+    const { stateHeight, stateRoot } = leaf;
+    this.#claims.push({ resultsRoot: toHex(treeHead(sha256, this.#range)) as Digest, stateHeight, stateRoot });
+    for (const { height, claim } of this.#early.filter((early) => early.claim.height === leaf.height)) {
+      this.#checkClaim(height, claim);
+    }
+  }
+
+  #book(block: Block, outcomes: Uint8Array): void {
+    const batchAt = (index: number): Uint8Array =>
+      this.#options.batch(block.body[index]?.digest as Digest) ?? new Uint8Array(0);
+    const count = outcomeCount(outcomes);
+    for (let index = 0; index < count; index += 1) {
+      const outcome = outcomeAt(outcomes, index, batchAt);
+      if (outcome !== undefined) this.#replay.apply(outcome);
+    }
+  }
+}

@@ -1,0 +1,150 @@
+import { certificateScheme, ed25519, type KeyPair, type SchemeName, sha256 } from "../crypto/index.js";
+import {
+  accountIdFromName,
+  type CanonicalJson,
+  canonicalJson,
+  chainIdOf,
+  type Genesis,
+  type GenesisAccount,
+  type GenesisFunding,
+  genesisValidatorSet,
+  type Rulebook,
+  type ValidatorSet,
+} from "../formats/index.js";
+import {
+  type Digest,
+  type Id128,
+  type ParticipantNumber,
+  participantNumber,
+  toHex,
+  utf8,
+} from "../primitives/index.js";
+import { START_WALL } from "./node.js";
+
+/** What a simulated consortium is made of. */
+export interface ConsortiumOptions {
+  readonly validators: number;
+  readonly scheme: SchemeName;
+  readonly checkpointBlocks: number;
+}
+
+export interface SimulatedBank {
+  readonly number: ParticipantNumber;
+  readonly keys: KeyPair;
+  readonly settlement: Id128;
+  readonly clearing: Id128;
+  readonly customers: readonly Id128[];
+}
+
+export interface Consortium {
+  readonly genesis: Genesis;
+  readonly chainId: Digest;
+  readonly set: ValidatorSet;
+  /** Secret keys of the certificate scheme, by validator. */
+  readonly secretKeys: readonly Uint8Array[];
+  readonly banks: readonly SimulatedBank[];
+  readonly authority: { readonly number: ParticipantNumber; readonly keys: KeyPair };
+}
+
+export const ASSET = 356;
+/** Gross rail with two-phase transfers, posted in part if the bank likes. */
+export const RAIL = 1;
+const CUSTOMERS = 3;
+const SETTLEMENT_FUNDING = 1_000_000n;
+const CUSTOMER_FUNDING = 100_000n;
+
+const made = new Map<string, Consortium>();
+
+/** Banks that are validators each, an authority, funded accounts. The same options give the same one. */
+export function makeConsortium(options: ConsortiumOptions): Consortium {
+  const key = JSON.stringify([options.validators, options.scheme, options.checkpointBlocks]);
+  const known = made.get(key) ?? build(options);
+  made.set(key, known);
+  return known;
+}
+
+function build(options: ConsortiumOptions): Consortium {
+  const scheme = certificateScheme(options.scheme);
+  const banks = Array.from({ length: options.validators }, (_, index) => makeBank(participantNumber(index + 1)));
+  const authority = {
+    number: participantNumber(options.validators + 1),
+    keys: ed25519.keysFromSeed(seedOf("authority", 0)),
+  };
+  const consensusKeys = banks.map(({ number }) => scheme.keysFromSeed(seedOf("consensus", number)));
+  const issuance = accountIdFromName(sha256, authority.number, "issuance");
+  const accounts: GenesisAccount[] = [{ id: issuance, owner: authority.number, asset: ASSET, kind: "issuance" }];
+  const funding: GenesisFunding[] = [];
+  for (const { number, settlement, clearing, customers } of banks) {
+    accounts.push({ id: settlement, owner: number, asset: ASSET, kind: "settlement" });
+    accounts.push({ id: clearing, owner: number, asset: ASSET, kind: "clearing" });
+    funding.push({ debit: issuance, credit: settlement, amount: String(SETTLEMENT_FUNDING) });
+    for (const id of customers) {
+      accounts.push({ id, owner: number, asset: ASSET, kind: "customer" });
+      funding.push({ debit: clearing, credit: id, amount: String(CUSTOMER_FUNDING) });
+    }
+  }
+  const genesis: Genesis = {
+    format: "sabha/genesis/1",
+    name: "simulated",
+    timestamp: START_WALL - 1_000,
+    scheme: options.scheme,
+    participants: [
+      ...banks.map(({ number, keys }) => participant(number, `bank-${number}`, "bank" as const, keys)),
+      participant(authority.number, "authority", "authority" as const, authority.keys),
+    ],
+    validators: consensusKeys.map(({ publicKey, secretKey }, index) => ({
+      participant: participantNumber(index + 1),
+      consensusKey: toHex(publicKey),
+      proofOfPossession: toHex(scheme.provePossession(secretKey)),
+      networkKey: toHex(seedOf("network", index)),
+      addresses: [`/ip4/127.0.0.1/tcp/${26_600 + index}`],
+    })),
+    rulebook: rulebook(options.checkpointBlocks),
+    accounts,
+    funding,
+  };
+  return {
+    genesis,
+    chainId: chainIdOf(sha256, utf8(canonicalJson(genesis as unknown as CanonicalJson))),
+    set: genesisValidatorSet(sha256, genesis),
+    secretKeys: consensusKeys.map(({ secretKey }) => secretKey),
+    banks,
+    authority,
+  };
+}
+
+function makeBank(number: ParticipantNumber): SimulatedBank {
+  const account = (name: string): Id128 => accountIdFromName(sha256, number, name);
+  return {
+    number,
+    keys: ed25519.keysFromSeed(seedOf("bank", number)),
+    settlement: account("settlement"),
+    clearing: account("clearing"),
+    customers: Array.from({ length: CUSTOMERS }, (_, index) => account(`customer-${index}`)),
+  };
+}
+
+const participant = (
+  number: ParticipantNumber,
+  name: string,
+  role: "bank" | "authority",
+  keys: KeyPair,
+): Genesis["participants"][number] => ({
+  number,
+  name,
+  role,
+  keys: [{ publicKey: toHex(keys.publicKey), scopes: ["submit", "approve", "govern"] }],
+});
+
+const rulebook = (checkpointBlocks: number): Rulebook => ({
+  assets: [{ number: ASSET, code: "INR", exponent: 2 }],
+  rails: [{ number: RAIL, name: "IMPS", minimum: "1", maximum: "50000", timeoutSecondsMax: 86_400, partialPost: true }],
+  defaultAsset: ASSET,
+  defaultRail: RAIL,
+  schemeDayOffsetSeconds: 19_800,
+  checkpointBlocks,
+  expiriesPerBlockMax: 2,
+  participantCaps: { accounts: 100, pendings: 50 },
+});
+
+const seedOf = (purpose: string, number: number): Uint8Array => sha256(utf8(`simulator ${purpose} ${number}`));

@@ -1,0 +1,5 @@
+/** Test composition root: real replicas over a faked world that one seed decides, and independent checkers. */
+export { BEHAVIOUR_NAMES, type BehaviourName } from "./adversaries/index.js";
+export type { Violation } from "./checkers/index.js";
+export { Random } from "./random.js";
+export * from "./simulation.js";

@@ -1,0 +1,229 @@
+import type { ValidatorIndex } from "../primitives/index.js";
+import {
+  type Channel,
+  type Ports,
+  Replica,
+  type ReplicaEvent,
+  type ReplicaFact,
+  type ReplicaOptions,
+  type StoreWrite,
+} from "../replica/index.js";
+import type { EventQueue } from "./event-queue.js";
+import type { Endpoint } from "./network.js";
+import type { Random } from "./random.js";
+import { type DiskPlan, SimulatedStore } from "./store.js";
+
+/** What a simulated machine needs of the world around it, and tells to the checkers. */
+export interface NodeWorld {
+  readonly queue: EventQueue;
+  record(what: string, content?: Uint8Array): void;
+  /** A frame leaves; false when the peer is away. */
+  send(node: SimulatedNode, to: ValidatorIndex, channel: Channel, frame: Uint8Array): boolean;
+  observed(node: SimulatedNode, event: ReplicaEvent): void;
+  announced(node: SimulatedNode, fact: ReplicaFact): void;
+  writing(node: SimulatedNode, write: StoreWrite): void;
+  /** An exception came out of the replica. */
+  threw(node: SimulatedNode, error: unknown): void;
+}
+
+export interface NodeOptions {
+  readonly id: number;
+  readonly name: string;
+  readonly isHonest: boolean;
+  readonly replica: ReplicaOptions;
+  readonly disk: DiskPlan;
+  readonly random: Random;
+  /** Difference of this machine's UTC clock from true time, ms. */
+  readonly skewMs: number;
+  /** Time that executing one block takes, ms; the whole machine is busy meanwhile. */
+  readonly executionMs: number;
+}
+
+/** UTC of virtual time 0. */
+export const START_WALL = 1_800_000_000_000;
+
+/**
+ * One machine with one replica over faked ports. It does one thing at a time: while it executes or is
+ * paused, what arrives waits in order. A crash ends a life; a restart builds a new replica over what
+ * the disk kept.
+ */
+export class SimulatedNode implements Endpoint {
+  readonly id: number;
+  readonly index: ValidatorIndex;
+  readonly name: string;
+  readonly isHonest: boolean;
+  readonly store: SimulatedStore;
+  replica: Replica | undefined;
+  life = 0;
+  skewMs: number;
+  executionMs: number;
+  /** Whether this validator may vote: false once its disk was lost. */
+  mayVote = true;
+  readonly #world: NodeWorld;
+  readonly #options: NodeOptions;
+  readonly #random: Random;
+  #busyUntil = 0;
+  #waiting: (() => void)[] = [];
+  #sendsUntilCrash = Number.POSITIVE_INFINITY;
+  #isCrashing = false;
+
+  constructor(world: NodeWorld, options: NodeOptions) {
+    this.#world = world;
+    this.#options = options;
+    this.#random = options.random;
+    this.id = options.id;
+    this.index = options.replica.self;
+    this.name = options.name;
+    this.isHonest = options.isHonest;
+    this.skewMs = options.skewMs;
+    this.executionMs = options.executionMs;
+    const storePort = {
+      now: () => world.queue.now,
+      at: (time: number, what: string, run: () => void) => this.#schedule(time, what, run),
+    };
+    this.store = new SimulatedStore(storePort, options.random, options.disk);
+    this.store.observe = (write) => world.writing(this, write);
+  }
+
+  get isUp(): boolean {
+    return this.replica !== undefined;
+  }
+
+  /** UTC clock of this machine, ms. */
+  wall(): number {
+    return START_WALL + this.#world.queue.now + this.skewMs;
+  }
+
+  /** Begins a life over what the disk holds. */
+  start(): void {
+    if (this.replica !== undefined) return;
+    this.#world.record(`start ${this.name}`);
+    this.life += 1;
+    this.#busyUntil = this.#world.queue.now;
+    this.#turn(() => {
+      const options = { ...this.#options.replica, mayVote: this.mayVote };
+      const replica = new Replica(options, this.#ports(), (event) => this.#world.observed(this, event));
+      this.replica = replica;
+      replica.subscribe((fact) => this.#world.announced(this, fact));
+      replica.start();
+    });
+  }
+
+  /** Power is gone: everything in memory, and what the disk had not kept. */
+  crash(): void {
+    if (this.replica === undefined) return;
+    this.#world.record(`crash ${this.name}`);
+    this.life += 1;
+    this.replica = undefined;
+    this.#waiting = [];
+    this.#sendsUntilCrash = Number.POSITIVE_INFINITY;
+    this.#isCrashing = false;
+    this.store.crash();
+  }
+
+  /** Crashes in the middle of the turn that makes the `sends`-th frame from now. */
+  crashAfterSends(sends: number): void {
+    this.#sendsUntilCrash = sends;
+  }
+
+  /** Loses the disk too; the validator may never vote with this key again. */
+  wipe(): void {
+    this.crash();
+    this.store.wipe();
+    this.mayVote = false;
+  }
+
+  /** The process does nothing for a while (a long collection, a stopped machine). */
+  pause(ms: number): void {
+    if (this.replica !== undefined) this.#occupy(ms);
+  }
+
+  submit(bytes: Uint8Array, done: Parameters<Replica["submit"]>[1]): void {
+    this.#schedule(this.#world.queue.now, "submit", () => this.replica?.submit(bytes, done));
+  }
+
+  deliver(from: ValidatorIndex, channel: Channel, frame: Uint8Array): void {
+    if (this.replica === undefined) return;
+    this.#enter(() => {
+      this.#world.record(`${from}>${this.name} ${channel}`, frame);
+      this.replica?.receive(from, channel, frame);
+    });
+  }
+
+  #ports(): Ports {
+    const { queue } = this.#world;
+    return {
+      clock: {
+        now: () => queue.now,
+        wall: () => this.wall(),
+        soon: (callback) => this.#schedule(queue.now, "soon", callback),
+        after: (delayMs, callback) => this.#schedule(queue.now + delayMs, "timer", callback),
+      },
+      transport: { send: (to, channel, frame) => this.#send(to, channel, frame) },
+      store: this.store,
+      randomBytes: (length) => this.#random.bytes(length),
+    };
+  }
+
+  #send(to: ValidatorIndex, channel: Channel, frame: Uint8Array): boolean {
+    if (this.#isCrashing) return false;
+    this.#sendsUntilCrash -= 1;
+    if (this.#sendsUntilCrash <= 0) {
+      this.#isCrashing = true;
+      this.store.isCutOff = true;
+    }
+    return this.#world.send(this, to, channel, frame);
+  }
+
+  /** Runs something of this life at a time, as one turn of the machine. */
+  #schedule(time: number, what: string, run: () => void): void {
+    const { life } = this;
+    this.#world.queue.at(time, () => {
+      if (this.life !== life) return;
+      this.#enter(() => {
+        this.#world.record(`${what} ${this.name}`);
+        run();
+      });
+    });
+  }
+
+  #enter(run: () => void): void {
+    if (this.#waiting.length > 0 || this.#world.queue.now < this.#busyUntil) this.#waiting.push(run);
+    else this.#turn(run);
+  }
+
+  #turn(run: () => void): void {
+    const executedBefore = this.replica?.executedHeight() ?? 0;
+    try {
+      run();
+    } catch (error) {
+      this.#world.threw(this, error);
+      this.crash();
+      return;
+    }
+    if (this.#isCrashing) {
+      this.crash();
+      return;
+    }
+    const executed = (this.replica?.executedHeight() ?? 0) - executedBefore;
+    if (executed > 0 && this.executionMs > 0) this.#occupy(executed * this.executionMs);
+  }
+
+  #occupy(ms: number): void {
+    const { queue } = this.#world;
+    this.#busyUntil = Math.max(this.#busyUntil, queue.now) + ms;
+    const { life } = this;
+    queue.at(this.#busyUntil, () => {
+      if (this.life === life) this.#drain();
+    });
+  }
+
+  #drain(): void {
+    const { life } = this;
+    while (this.life === life && this.#world.queue.now >= this.#busyUntil) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#turn(next);
+    }
+  }
+}
