@@ -8,7 +8,7 @@ import { ed25519, sha256 } from "../src/crypto/index.js";
 import { accountIdFromName, signBatch } from "../src/formats/index.js";
 import { readHome, readOperationKey } from "../src/node/index.js";
 import { BATCH_RECORDS_MAX, fromHex, NOT_AFTER_WINDOW_MS, RECORD_BYTES } from "../src/primitives/index.js";
-import { LocalNetwork, quantile, sabha } from "./local-network.js";
+import { freePorts, LocalNetwork, quantile, sabha } from "./local-network.js";
 
 interface Options {
   readonly validators: number;
@@ -42,7 +42,7 @@ const program = new Command("bench")
   .option("--in-flight <n>", "batches that each client keeps under way", whole(1, 256), 4)
   .option("--clients <n>", "validators that take submissions; 0: all", whole(0, 31), 0)
   .option("--scheme <name>", "certificate scheme: bls12381 or ed25519", "bls12381")
-  .option("--base-port <n>", "first port", whole(1_024, 65_000), 28_600)
+  .option("--base-port <n>", "first port to try", whole(1_024, 65_000), 28_600)
   .option("--json <file>", "write the figures there");
 program.parse();
 
@@ -54,7 +54,8 @@ async function bench(options: Options): Promise<void> {
   const network = new LocalNetwork(join(directory, "network"));
   try {
     process.stderr.write(`making a consortium of ${banks.length} banks with ${options.accounts} accounts\n`);
-    const accounts = createNetwork(directory, banks, options);
+    const basePort = await freePorts(2 * banks.length, options.basePort);
+    const accounts = createNetwork(directory, banks, { ...options, basePort });
     for (const bank of banks) network.launch(bank);
     await Promise.all(banks.map((bank) => network.untilReady(bank)));
     const figures = await run(network, banks, accounts, options);

@@ -11,7 +11,7 @@ import {
   transferIdFromEndToEndId,
 } from "../src/formats/index.js";
 import { readHome } from "../src/node/index.js";
-import { LocalNetwork, quantile, sabha, until } from "./local-network.js";
+import { freePorts, LocalNetwork, quantile, sabha, until } from "./local-network.js";
 
 const BANKS = ["SBI", "HDFC", "ICICI", "AXIS"] as const;
 const BASE_PORT = 26_600;
@@ -22,20 +22,6 @@ const keep = process.argv.includes("--keep");
 const started = performance.now();
 const directory = mkdtempSync(join(tmpdir(), "sabha-demo-"));
 const network = new LocalNetwork(join(directory, "network"));
-try {
-  await demonstrate();
-} catch (error) {
-  process.stderr.write(`the demonstration failed: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.stderr.write(`logs: ${network.directory}/*/node.log\n`);
-  await network.stopAll();
-  process.exit(1);
-}
-if (keep) keepRunning();
-else {
-  await network.stopAll();
-  rmSync(directory, { recursive: true, force: true });
-}
-
 function say(text: string): void {
   const seconds = ((performance.now() - started) / 1_000).toFixed(1).padStart(5);
   process.stdout.write(`${seconds} s  ${text}\n`);
@@ -43,7 +29,8 @@ function say(text: string): void {
 
 async function demonstrate(): Promise<void> {
   say(`genesis of a consortium of ${BANKS.join(", ")} and the RBI as authority`);
-  sabha("genesis", "network", "--banks", BANKS.join(","), "--out", network.directory, "--base-port", String(BASE_PORT));
+  const basePort = await freePorts(2 * BANKS.length, BASE_PORT);
+  sabha("genesis", "network", "--banks", BANKS.join(","), "--out", network.directory, "--base-port", String(basePort));
   for (const bank of BANKS) network.launch(bank);
   await Promise.all(BANKS.map((bank) => network.untilReady(bank)));
   say("four nodes are up: real processes, libp2p between them, LevelDB below");
@@ -221,4 +208,18 @@ function keepRunning(): void {
   process.stdout.write(`\nStop it with: npx sabha devnet down --dir ${network.directory}\n`);
   network.release();
   process.exit(0);
+}
+
+try {
+  await demonstrate();
+} catch (error) {
+  process.stderr.write(`the demonstration failed: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`logs: ${network.directory}/*/node.log\n`);
+  await network.stopAll();
+  process.exit(1);
+}
+if (keep) keepRunning();
+else {
+  await network.stopAll();
+  rmSync(directory, { recursive: true, force: true });
 }
