@@ -317,7 +317,7 @@ export class NodeStore implements Store {
     const repeated = sync ? [...this.#unsynced, ...this.#unindexed] : [];
     await level.write([...repeated, ...changes, ...state], { sync });
     this.#groups += 1;
-    this.#bytesWritten += bytes + 2 * payload.length;
+    this.#bytesWritten += bytes + 2 * payload.length + (sync ? this.#unsyncedBytes : 0);
     if (!sync) {
       this.#unsynced.push(...changes);
       this.#unsyncedBytes += bytes;

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -144,6 +144,7 @@ describe("attack 53: torn tails", () => {
     appendFileSync(join(image, "batches", "00000000.log"), seededBytes(1, 777));
     writeFileSync(join(image, "batches", "00000002.log"), seededBytes(2, 50));
     const reopened = await open(image);
+    expect(existsSync(join(image, "batches", "00000002.log"))).toBe(false);
     expect(reopened.batch(seededBatch(7, 9_000).digest)).toBeUndefined();
     const finalized = { blocks: [link(2).block], head: link(2).head };
     await written(reopened, { durable: true, finalized, batches: [...link(2).batches, seededBatch(8, 9_000)] });
@@ -256,6 +257,28 @@ describe("attack 54: bit rot and misdirected writes", () => {
     expect((await verifyStore(path)).ok).toBe(false);
   });
 
+  test.each<[string, string, number | undefined]>([
+    ["the state", "\u0001", undefined],
+    ["the other copy of the state", "\u00ff", undefined],
+    ["the page directory", "G", undefined],
+    ["a page", "g", 1],
+  ])("an older version of %s that shows through is refused", async (_, kind, number) => {
+    const path = temporaryDirectory();
+    const key = heightKeyed(kind, number);
+    const store = await open(path);
+    for (const [index, entry] of chain.slice(0, 8).entries()) await written(store, blockWrite(index + 1, entry));
+    await store.close();
+    let older: Uint8Array | undefined;
+    await tamper(path, async (level) => {
+      older = await level.get(key);
+    });
+    const again = await open(path);
+    for (const [index, entry] of chain.slice(8, 16).entries()) await written(again, blockWrite(index + 9, entry));
+    await again.close();
+    await tamper(path, (level) => level.put(key, older as Uint8Array));
+    expect(await faultOf(() => readAll(path))).toBe("STORE_CORRUPT");
+  });
+
   test.each(["level/CURRENT", "witness", "batches/00000000.log", "outcomes/00000000.log"])(
     "%s is gone",
     async (name) => {
@@ -293,6 +316,9 @@ describe("attack 55: the disk fails", () => {
       note("big"),
     );
     store.write({ durable: false, executed: link(2).executed }, note("next"));
+    // A few turns of promises: the first two are under way now, and this one waits.
+    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+    expect(store.counters.queued).toBe(0);
     expect((await write(store, { durable: true }))?.code).toBe("STORE_IO");
     rmSync(join(path, "batches", "00000001.log"), { recursive: true });
     expect((await write(store, { durable: true }))?.code).toBe("STORE_IO");

@@ -244,6 +244,40 @@ describe("order and merging", () => {
     expect(store.counters.fsyncs).toBe(2);
   });
 
+  test("a checkpoint also waits for the outcomes below it", async () => {
+    const store = await open();
+    for (const number of [1, 2, 3]) await written(store, { durable: false, executed: link(number).executed });
+    expect(store.counters.fsyncs).toBe(0);
+    await written(store, { durable: false, checkpoint: { height: height(3), stateRoot: ZERO_DIGEST, pages: [] } });
+    expect(store.counters.fsyncs).toBe(2);
+  });
+
+  test("changes that were not synced go along with the next synced write, once", async () => {
+    const store = await open();
+    const proposals = [{ ...link(1).block, body: seededBytes(1, 50_000) }];
+    const cost = async (step: StoreWrite): Promise<number> => {
+      const before = store.counters.bytesWritten;
+      await written(store, step);
+      return store.counters.bytesWritten - before;
+    };
+    expect(await cost({ durable: false, proposals })).toBeGreaterThan(50_000);
+    expect(await cost({ durable: false })).toBeLessThan(2_000);
+    expect(await cost({ durable: true })).toBeGreaterThan(50_000);
+    expect(await cost({ durable: true })).toBeLessThan(2_000);
+  });
+
+  test("pages are taken as they were when write was called", async () => {
+    const store = await open();
+    const bytes = seededBytes(1, 100);
+    const done = written(store, {
+      durable: true,
+      checkpoint: { height: height(0), stateRoot: ZERO_DIGEST, pages: [{ key: 1, bytes }] },
+    });
+    bytes.fill(0);
+    await done;
+    expect(store.page(1)).toEqual(seededBytes(1, 100));
+  });
+
   test("a batch is stored once, however often it is written", async () => {
     const store = await open();
     const batch = seededBatch(1, 1_500);
