@@ -1,0 +1,145 @@
+import { createServer } from "node:net";
+import type { Libp2p } from "@libp2p/interface";
+import { multiaddr } from "@multiformats/multiaddr";
+import { peerIdFromNetworkKey, privateKeyFromSeed } from "../../../src/network/identity.js";
+import {
+  type Network,
+  type NetworkEvent,
+  type NetworkLimits,
+  networkKeyFromSeed,
+  type PeerInfo,
+  type PeerOptions,
+  startNetwork,
+} from "../../../src/network/index.js";
+import { createNode } from "../../../src/network/node.js";
+import { type Digest, validatorIndex } from "../../../src/primitives/index.js";
+import type { Channel } from "../../../src/replica/index.js";
+
+export const CHAIN = "5a".repeat(32) as Digest;
+
+/** Deadlines in ticks stay as in production; the ticks are shorter. */
+export const QUICK: Partial<NetworkLimits> = { tickMs: 50, dialGraceMs: 100, redialBaseMs: 20, redialCapMs: 500 };
+
+export interface Received {
+  readonly from: number;
+  readonly channel: Channel;
+  readonly frame: Uint8Array;
+}
+
+/** One network under test and all that it reported. */
+export interface Member {
+  readonly network: Network;
+  readonly received: Received[];
+  readonly events: NetworkEvent[];
+  /** Every `onPeer` call in order. */
+  readonly changes: { readonly peer: number; readonly connected: boolean }[];
+  /** Replaces keeping the frames in `received`. */
+  onFrame: ((received: Received) => void) | undefined;
+}
+
+export const seed = (index: number): Uint8Array => new Uint8Array(32).fill(index + 1);
+
+/** Ports that were free a moment ago; the tests need them before anybody listens. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve, reject) => {
+          server.once("error", reject);
+          server.listen(0, "127.0.0.1", () => {
+            const address = server.address();
+            if (address === null || typeof address === "string") reject(new Error("no port"));
+            else resolve(address.port);
+          });
+        }),
+    ),
+  );
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+/** Genesis entries of `count` validators on loopback. */
+export async function makePeers(count: number): Promise<PeerOptions[]> {
+  const ports = await freePorts(count);
+  return Promise.all(
+    ports.map(async (port, index) => ({
+      index: validatorIndex(index),
+      name: `bank-${index}`,
+      networkKey: (await networkKeyFromSeed(seed(index))).publicKey,
+      addresses: [`/ip4/127.0.0.1/tcp/${port}`],
+    })),
+  );
+}
+
+export async function startMember(options: {
+  readonly peers: readonly PeerOptions[];
+  readonly self: number;
+  readonly chainId?: Digest;
+  readonly limits?: Partial<NetworkLimits>;
+}): Promise<Member> {
+  const received: Received[] = [];
+  const events: NetworkEvent[] = [];
+  const changes: { peer: number; connected: boolean }[] = [];
+  const network = await startNetwork({
+    chainId: options.chainId ?? CHAIN,
+    self: validatorIndex(options.self),
+    networkSeed: seed(options.self),
+    peers: options.peers,
+    listen: options.peers[options.self]?.addresses ?? [],
+    limits: { ...QUICK, ...options.limits },
+    onFrame: (from, channel, frame) => {
+      const item = { from, channel, frame };
+      if (member.onFrame === undefined) received.push(item);
+      else member.onFrame(item);
+    },
+    onPeer: (peer, connected) => changes.push({ peer, connected }),
+    log: (event) => events.push(event),
+  });
+  const member: Member = { network, received, events, changes, onFrame: undefined };
+  return member;
+}
+
+/** What a member knows of one peer. */
+export function peerOf(member: Member, index: number): PeerInfo {
+  const info = member.network.peers().find((peer) => peer.index === index);
+  if (info === undefined) throw new Error(`no peer ${index}`);
+  return info;
+}
+
+export const isConnected = (member: Member, index: number): boolean => peerOf(member, index).connected;
+
+export const violations = (member: Member): NetworkEvent[] =>
+  member.events.filter((event) => event.type === "violation");
+
+export function send(member: Member, to: number, channel: Channel, frame: Uint8Array): boolean {
+  return member.network.send(validatorIndex(to), channel, frame);
+}
+
+/** Waits until a condition holds; only a test that hangs reaches the limit. */
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`never happened: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** A libp2p node with the transport settings of ours and none of our protocol: the attacker's tool. */
+export async function startRaw(rawSeed: Uint8Array): Promise<Libp2p> {
+  const node = await createNode({
+    privateKey: await privateKeyFromSeed(rawSeed),
+    listen: [],
+    peers: 3,
+    isPeer: () => true,
+    admits: () => true,
+  });
+  await node.start();
+  return node;
+}
+
+/** Dials a genesis entry from a raw node. */
+export async function dialRaw(node: Libp2p, peer: PeerOptions) {
+  const address = multiaddr(`${peer.addresses[0]}/p2p/${peerIdFromNetworkKey(peer.networkKey)}`);
+  return node.dial(address, { signal: AbortSignal.timeout(5_000) });
+}
