@@ -76,12 +76,7 @@ export class AccountExecution {
     const asset = words[at + RECORD_ASSET] as number;
     const kind = kindOf(words[at + RECORD_KIND_AND_FLAGS] as number);
     if (!this.#mayOpen(kind, owner, asset)) return RESULT.not_authorised;
-    const existing = accounts.index.find(
-      words[at] as number,
-      words[at + 1] as number,
-      words[at + 2] as number,
-      words[at + 3] as number,
-    );
+    const existing = accounts.index.findAt(words, at);
     if (existing >= 0) return this.#compare(existing, at);
     if (!rules.hasAsset(asset)) return RESULT.asset_not_found;
     const isHolder =
@@ -143,12 +138,7 @@ export class AccountExecution {
     const codes = new Uint16Array(words[COUNT_WORD] as number);
     for (let record = 0; record < codes.length; record += 1) {
       const at = HEADER_WORDS + record * RECORD_WORDS;
-      const account = this.#state.accounts.index.find(
-        words[at + ACTION_ACCOUNT] as number,
-        words[at + ACTION_ACCOUNT + 1] as number,
-        words[at + ACTION_ACCOUNT + 2] as number,
-        words[at + ACTION_ACCOUNT + 3] as number,
-      );
+      const account = this.#state.accounts.index.findAt(words, at + ACTION_ACCOUNT);
       const refusal = this.#judgeAction(at, account);
       const code = refusal === 0 ? RESULT.applied : refusal;
       codes[record] = code;
@@ -173,7 +163,7 @@ export class AccountExecution {
     if (action !== ACCOUNT_ACTIONS.close) {
       if (participants.roleOf(this.#participant) !== ROLE_AUTHORITY) return RESULT.not_authorised;
     } else if (entry !== undefined && entry[base + OWNER] !== this.#participant) return RESULT.not_authorised;
-    const seen = ids.find(words, at);
+    const seen = ids.index.findAt(words, at);
     if (seen >= 0) return ids.compare(seen, words, at);
     if (entry === undefined) return RESULT.account_not_found;
     const flags = entry[base + KIND_AND_FLAGS] as number;

@@ -25,8 +25,12 @@ export class IdIndex {
     this.#seed = seed | 0;
   }
 
-  /** Index of the entry with the id whose words are given; −1 if there is none. */
-  find(word0: number, word1: number, word2: number, word3: number): number {
+  /** Index of the entry with the id whose four words begin at `words[at]`; −1 if there is none. */
+  findAt(words: Uint32Array, at: number): number {
+    const word0 = words[at] as number;
+    const word1 = words[at + 1] as number;
+    const word2 = words[at + 2] as number;
+    const word3 = words[at + 3] as number;
     const hash = this.#hash(word0, word1, word2, word3);
     const found = this.#probe(this.#slots, this.#mask, hash, word0, word1, word2, word3);
     if (found >= 0 || this.#old === undefined) return found;

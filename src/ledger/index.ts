@@ -1,6 +1,46 @@
-/** Pure money: accounts, transfers, the rulebook, and the roots that prove them. */
+/**
+ * Pure money: accounts, transfers, the rulebook, and the roots that prove them. Its rules:
+ *
+ * LEDG-1  Conservation. Per asset, debits equal credits, posted and pending alike, and settlement accounts
+ *         hold what issuance accounts have issued less what was redeemed.
+ * LEDG-2  Totality. Each record of an ordered batch gets exactly one result code, never an exception; the
+ *         result depends on the earlier blocks and this block only.
+ * LEDG-3  Batches. A key that is not the participant's at the block's height, or out of scope, a kind not in
+ *         force or malformed bytes give one code for the batch: no record is read, no id consumed.
+ * LEDG-4  Order in a block: due expiries, account batches of an authority, then all other batches in order.
+ * LEDG-5  Right. An id that does not begin with the participant's number, and an account or pending transfer
+ *         that it has no right to, are refused before the id is looked up, and consume no id.
+ * LEDG-6  Ids of transfers and account actions are consumed for ever by their first result, good or bad. The
+ *         same record again is `exists` or `id_already_failed`, another one `exists_with_different_…`. An
+ *         account that was refused leaves its id free.
+ * LEDG-7  Precedence. Of several codes that fit, the smallest number is the result (formats/result-codes.ts).
+ * LEDG-8  Opening. A bank opens customer and clearing accounts for itself; the asset's authority opens
+ *         settlement accounts, one per bank and asset, and its own issuance accounts.
+ * LEDG-9  Routes. Customer and clearing within a bank, customer to customer, settlement to settlement, and
+ *         issuance and settlement; nothing else. An account's owner debits it; the issuer redeems.
+ * LEDG-10 Gross. Customer to customer across banks moves settlement money in the same step and phase, or
+ *         fails with `insufficient_liquidity`.
+ * LEDG-11 Limits of an account. Debits, pending ones included, never exceed credits where its flags say so, nor
+ *         the reverse; a balance that would pass 64 bits is a code.
+ * LEDG-12 Frozen: no debit, no post of a pending debit; credits, voids and expiry go on. Closed: nothing. Only an
+ *         authority freezes and unfreezes; the owner closes an account that is empty and not frozen.
+ * LEDG-13 Rails. Minimum, maximum; per (account, rail, scheme day) a sum of initiations, given back on void,
+ *         expiry and partial post to the day of initiation.
+ * LEDG-14 Chains. Linked transfers and the next one succeed or fail together; a failed chain changes nothing
+ *         but consumes all its ids, those refused for lack of right excepted.
+ * LEDG-15 Pending. The participant that reserved posts the exact amount (less where the rail allows parts) or
+ *         voids, once; from the deadline on neither is possible.
+ * LEDG-16 Expiry. Due pending transfers expire by (deadline, id), at most `expiriesPerBlockMax` a block, each
+ *         exactly once.
+ * LEDG-17 Caps. A participant has at most the rulebook's number of accounts and of pending transfers.
+ * LEDG-18 Balancing. A `balancing_debit` moves up to its amount: what a limited debit account holds.
+ * LEDG-19 Outcomes. Each consumed id, opened account and expiry leaves one leaf, in order of execution; nothing
+ *         else does. A failed record's leaf commits to zero balances.
+ * LEDG-20 State root. It covers every table that execution reads and is a function of the blocks alone: not
+ *         of hash seeds, restarts, checkpoints restored from, or how blocks reached the node.
+ */
 export * from "./contract.js";
-export * from "./genesis-ledger.js";
+export { checkGenesisLedger, GenesisLedgerError, type GenesisLedgerFault } from "./genesis-ledger.js";
 export { Ledger, type LedgerOptions } from "./ledger.js";
 export * from "./outcomes.js";
 export { StatePagesError } from "./state-pages.js";

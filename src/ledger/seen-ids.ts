@@ -63,16 +63,6 @@ export class SeenIds {
     this.index = new IdIndex(this.table, hashSeed);
   }
 
-  /** @returns index of the consumed id whose words begin at `record[at]`, or −1 */
-  find(record: Uint32Array, at: number): number {
-    return this.index.find(
-      record[at] as number,
-      record[at + 1] as number,
-      record[at + 2] as number,
-      record[at + 3] as number,
-    );
-  }
-
   /** Consumes the id of the record at `record[at]` with its first result. */
   consume(
     record: Uint32Array,

@@ -93,7 +93,10 @@ function registerEntries(state: State): void {
   for (let index = 0; index < state.limits.table.count; index += 1) {
     if (!state.limits.register(index, accounts.count)) refuse(`limit counter ${index} is of no account`);
   }
-  for (let index = 0; index < state.keys.table.count; index += 1) state.keys.register(index);
+  for (const [index, { participant }] of state.keys.views().entries()) {
+    if (!state.participants.has(participant)) refuse(`key ${index} is of no participant`);
+    state.keys.register(index);
+  }
   for (let place = 0; place < state.pendings.table.count; place += 1) checkPending(state, place);
   state.pendings.tidy();
 }

@@ -1,5 +1,5 @@
 import { RESULT } from "../formats/index.js";
-import type { Height } from "../primitives/index.js";
+import { BATCH_RECORDS_MAX, type Height } from "../primitives/index.js";
 import {
   ASSET,
   CLEARING,
@@ -49,6 +49,9 @@ export class TransferJudge {
   #prefix = 0;
   #timestamp = 0;
   #day = 0;
+  /** By record: indices of its debit and credit account. */
+  readonly #debits = new Int32Array(BATCH_RECORDS_MAX);
+  readonly #credits = new Int32Array(BATCH_RECORDS_MAX);
 
   /** Indices of the accounts; −1 where there is none. */
   debit = -1;
@@ -77,6 +80,23 @@ export class TransferJudge {
     this.#words = words;
     this.#participant = participant;
     this.#prefix = swapBytes(participant);
+    this.#findAccounts();
+  }
+
+  /**
+   * Looks up all accounts of the batch in a loop of its own, where the processor overlaps the waits for
+   * memory that each look-up costs; no transfer opens an account. Looking for the ids too only warms
+   * the cache: a transfer of the same batch may still consume them.
+   */
+  #findAccounts(): void {
+    const words = this.#words;
+    const { accounts, ids } = this.#state;
+    const count = words[record.COUNT_WORD] as number;
+    for (let index = 0, at = record.HEADER_WORDS; index < count; index += 1, at += record.RECORD_WORDS) {
+      this.#debits[index] = accounts.index.findAt(words, at + record.DEBIT);
+      this.#credits[index] = accounts.index.findAt(words, at + record.CREDIT);
+      ids.index.findAt(words, at + record.ID);
+    }
   }
 
   /** The code of a record; a success means that it may be performed. */
@@ -97,11 +117,12 @@ export class TransferJudge {
       const isOwn = words[at + record.PENDING_ID] === this.#prefix || this.#isZeroId(at + record.PENDING_ID);
       if (!isOwn) return RESULT.not_authorised;
     } else {
-      this.debit = this.#findAccount(at + record.DEBIT);
-      this.credit = this.#findAccount(at + record.CREDIT);
+      const index = (at - record.HEADER_WORDS) / record.RECORD_WORDS;
+      this.debit = this.#debits[index] as number;
+      this.credit = this.#credits[index] as number;
       if (this.debit >= 0 && !this.#mayDebit()) return RESULT.not_authorised;
     }
-    this.seen = this.#state.ids.find(words, at + record.ID);
+    this.seen = this.#state.ids.index.findAt(words, at + record.ID);
     return this.seen < 0 ? 0 : this.#state.ids.compare(this.seen, words, at);
   }
 
@@ -118,16 +139,6 @@ export class TransferJudge {
       ((debit[debitBase + KIND_AND_FLAGS] as number) & KIND_MASK) === SETTLEMENT &&
       ((credit[creditBase + KIND_AND_FLAGS] as number) & KIND_MASK) === ISSUANCE &&
       credit[creditBase + OWNER] === this.#participant
-    );
-  }
-
-  #findAccount(at: number): number {
-    const words = this.#words;
-    return this.#state.accounts.index.find(
-      words[at] as number,
-      words[at + 1] as number,
-      words[at + 2] as number,
-      words[at + 3] as number,
     );
   }
 
@@ -281,7 +292,7 @@ export class TransferJudge {
     if (this.#isZeroId(at + record.PENDING_ID)) return RESULT.pending_id_must_not_be_zero;
     if (words[at + record.TIMEOUT] !== 0) return RESULT.timeout_reserved_for_pending;
     const ids = this.#state.ids;
-    const seen = ids.find(words, at + record.PENDING_ID);
+    const seen = ids.index.findAt(words, at + record.PENDING_ID);
     if (seen < 0) return RESULT.pending_transfer_not_found;
     switch (ids.stateOf(seen)) {
       case STATE_NONE:
