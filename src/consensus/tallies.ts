@@ -74,15 +74,21 @@ export function checkQuorum(step: Step, subject: VoteSubject): void {
   out.push({ type: "check-votes", subject: { kind, epoch, view, hash }, votes });
 }
 
-/** Whether a certificate about this subject is here, or would be too old to matter. */
+/**
+ * Whether a certificate about this subject is here, or would be too old to matter, so that nobody need
+ * verify another. A COMMIT is known only by its block: one on another block of the same view would be
+ * proof of a fork, and has to be checked before anybody believes that.
+ */
 export function isKnown(state: AgreementState, subject: VoteSubject): boolean {
-  if (subject.epoch !== state.setting.set.epoch || subject.view <= state.head.view) return true;
+  const { head } = state;
+  if (subject.epoch !== state.setting.set.epoch || subject.view < head.view) return true;
+  if (subject.view === head.view) return subject.kind !== "COMMIT" || subject.hash === head.hash;
   const slot = state.certificates.get(subject.view);
   switch (subject.kind) {
     case "PREPARE":
       return slot?.prepare !== undefined;
     case "COMMIT":
-      return slot?.commit !== undefined;
+      return slot?.commit?.commit.hash === subject.hash;
     case "TIMEOUT":
       return slot?.timeout !== undefined;
   }
