@@ -75,7 +75,8 @@ export function onCommitProof(step: Step, proof: CommitProof): void {
       return;
     }
   }
-  finalize(step, proof);
+  // A proof of what is known already was not verified again: only the one that was is kept and stored.
+  finalize(step, slot.commit.commit.hash === commit.hash ? slot.commit : proof);
 }
 
 /** Delivers everything from the head to the proof's block, or remembers the proof until the blocks are here. */
