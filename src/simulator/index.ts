@@ -3,3 +3,4 @@ export { BEHAVIOUR_NAMES, type BehaviourName } from "./adversaries/index.js";
 export type { Violation } from "./checkers/index.js";
 export { Random } from "./random.js";
 export * from "./simulation.js";
+export { runSeed, type SeedReport } from "./swarm.js";

@@ -4,7 +4,6 @@ import {
   type Ports,
   Replica,
   type ReplicaEvent,
-  type ReplicaFact,
   type ReplicaOptions,
   type StoreWrite,
 } from "../replica/index.js";
@@ -20,8 +19,9 @@ export interface NodeWorld {
   /** A frame leaves; false when the peer is away. */
   send(node: SimulatedNode, to: ValidatorIndex, channel: Channel, frame: Uint8Array): boolean;
   observed(node: SimulatedNode, event: ReplicaEvent): void;
-  announced(node: SimulatedNode, fact: ReplicaFact): void;
   writing(node: SimulatedNode, write: StoreWrite): void;
+  /** A life begins over what the disk holds. */
+  starting(node: SimulatedNode): void;
   /** An exception came out of the replica. */
   threw(node: SimulatedNode, error: unknown): void;
 }
@@ -100,11 +100,12 @@ export class SimulatedNode implements Endpoint {
     this.#world.record(`start ${this.name}`);
     this.life += 1;
     this.#busyUntil = this.#world.queue.now;
+    this.#sendsUntilCrash = Number.POSITIVE_INFINITY;
+    this.#world.starting(this);
     this.#turn(() => {
       const options = { ...this.#options.replica, mayVote: this.mayVote };
       const replica = new Replica(options, this.#ports(), (event) => this.#world.observed(this, event));
       this.replica = replica;
-      replica.subscribe((fact) => this.#world.announced(this, fact));
       replica.start();
     });
   }

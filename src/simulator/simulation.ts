@@ -1,8 +1,8 @@
 import type { Timing } from "../consensus/index.js";
-import { LAN_TIMING } from "../consensus/index.js";
-import { certificateScheme, type SchemeName } from "../crypto/index.js";
+import { blockFromBytes, LAN_TIMING } from "../consensus/index.js";
+import { certificateScheme, type SchemeName, sha256 } from "../crypto/index.js";
 import { MEMPOOL_LIMITS } from "../mempool/index.js";
-import { type Digest, type ValidatorIndex, validatorIndex } from "../primitives/index.js";
+import { type Digest, type Height, type ValidatorIndex, validatorIndex } from "../primitives/index.js";
 import type { Channel, ReplicaEvent, StoreWrite, SubmitVerdict } from "../replica/index.js";
 import { BEHAVIOURS, type BehaviourName, Puppet } from "./adversaries/index.js";
 import { LedgerRules, type Violation, Violations, VoteRules } from "./checkers/index.js";
@@ -226,6 +226,7 @@ export class Simulation {
     for (const node of this.nodes) {
       node.store.plan = FAST_DISK;
       node.executionMs = 0;
+      node.crashAfterSends(Number.POSITIVE_INFINITY);
       if (options.except?.includes(node)) node.crash();
       else node.start();
     }
@@ -248,7 +249,7 @@ export class Simulation {
       const deadline = replica.ledger.nextDeadline();
       if (deadline !== undefined && deadline < wall + NEAR_DEADLINE_MS) return false;
     }
-    return this.unfinished().length === 0;
+    return this.isResultFinal() && this.unfinished().length === 0;
   }
 
   /** Admitted by an honest machine that is up and may vote, still valid, and in no block. */
@@ -278,6 +279,13 @@ export class Simulation {
     const before = this.#viewEntries;
     this.runFor(ms);
     return this.#viewEntries === before;
+  }
+
+  /** Whether the newest final header claims the results of the last block with batches (invariant 14). */
+  isResultFinal(): boolean {
+    const { chain } = this.ledger;
+    const claimed = chain[chain.length - 1]?.header.executed.height ?? 0;
+    return chain.every((block) => block.body.length === 0 || block.header.height <= claimed);
   }
 
   /** States a demand of the scenario as a rule. */
@@ -353,7 +361,7 @@ export class Simulation {
       observed: (node, event) => {
         if (node.isHonest) this.#observed(node, event);
       },
-      announced: () => {},
+      starting: (node) => this.#starting(node),
       writing: (node, write) => this.#writing(node, write),
       threw: (node, error) => {
         if (!node.isHonest) return;
@@ -389,6 +397,17 @@ export class Simulation {
 
   #sideOf(peer: SimulatedNode, twin: number): number {
     return this.#twinSides.get(`${peer.id}:${twin}`) ?? peer.id % 2;
+  }
+
+  /** What reached the disk in a crash became final there without anybody being told. */
+  #starting(node: SimulatedNode): void {
+    if (!node.isHonest) return;
+    const last = node.store.load().head?.height ?? 0;
+    for (let at = Math.min(last, this.height + 1); at <= last; at += 1) {
+      const stored = node.store.block(at as Height);
+      const decoded = stored && blockFromBytes(sha256, stored.header, stored.body);
+      if (decoded?.ok === true) this.ledger.finalized(node.name, [decoded.value]);
+    }
   }
 
   #writing(node: SimulatedNode, write: StoreWrite): void {
