@@ -53,7 +53,7 @@ function printBlock(terminal: Terminal, block: Block, directory: Directory): voi
       ]),
     );
   }
-  if (block.transfers === undefined) return;
+  if (block.transfers === undefined || block.transfers.length === 0) return;
   terminal.out("\n");
   printTable(
     terminal,

@@ -1,11 +1,10 @@
 import { join } from "node:path";
 import type { Command } from "commander";
-import { SabhaClient } from "../client/index.js";
 import { wholeNumber } from "./arguments.js";
 import {
   type DevnetNode,
   devnetNodes,
-  isReady,
+  healthOf,
   lastLogLine,
   logFile,
   pause,
@@ -70,18 +69,12 @@ async function up(flags: DevnetFlags & { readonly timeout: number }, terminal: T
 }
 
 async function untilReady(node: DevnetNode, deadline: number, seconds: number): Promise<void> {
-  while ((await isReady(node)) !== true) {
-    if (runningNode(node) === undefined) {
-      throw new CommandFailure(3, `the node of ${node.name} has ended`, [
-        lastLogLine(node),
-        `its log is ${logFile(node)}`,
-      ]);
-    }
-    if (performance.now() > deadline) {
-      throw new CommandFailure(3, `the node of ${node.name} is not ready after ${seconds} s`, [
-        lastLogLine(node),
-        `its log is ${logFile(node)}`,
-      ]);
+  while ((await healthOf(node))?.ready !== true) {
+    const hasEnded = runningNode(node) === undefined;
+    if (hasEnded || performance.now() > deadline) {
+      const sentence = hasEnded ? "has ended" : `is not ready after ${seconds} s`;
+      const details = [lastLogLine(node), `its log is ${logFile(node)}`];
+      throw new CommandFailure(3, `the node of ${node.name} ${sentence}`, details);
     }
     await pause(100);
   }
@@ -140,21 +133,9 @@ async function status(flags: DevnetFlags, terminal: Terminal): Promise<void> {
 }
 
 async function lineOf(node: DevnetNode): Promise<NodeLine> {
-  const pid = runningNode(node)?.pid;
-  const ready = pid !== undefined && (await isReady(node)) === true;
-  const heights = pid === undefined ? undefined : await heightsOf(node);
   const { name, rpcUrl } = node;
-  return { name, pid, ready, height: heights?.height, executedHeight: heights?.executedHeight, rpcUrl };
-}
-
-async function heightsOf(node: DevnetNode): Promise<{ height: number; executedHeight: number } | undefined> {
-  const client = new SabhaClient({ url: node.rpcUrl, timeoutMs: 2_000, retries: 0 });
-  try {
-    const { height, executedHeight } = await client.getStatus();
-    return { height, executedHeight };
-  } catch {
-    return undefined;
-  } finally {
-    await client.close();
-  }
+  const pid = runningNode(node)?.pid;
+  const health = pid === undefined ? undefined : await healthOf(node);
+  const { ready = false, height, executedHeight } = health ?? {};
+  return { name, pid, ready, height, executedHeight, rpcUrl };
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { SabhaClient } from "../client/index.js";
 import { type Home, readHome, replaceFile } from "../node/index.js";
 import { CommandFailure } from "./failure.js";
 import { processIdentity } from "./process-identity.js";
@@ -12,6 +13,8 @@ export interface DevnetNode {
   readonly home: string;
   readonly rpcUrl: string;
   readonly p2p: string;
+  readonly participant: number;
+  readonly chainId: string;
 }
 
 /** A process that this tool started and that still runs. */
@@ -40,10 +43,12 @@ export function devnetNodes(directory: string): readonly DevnetNode[] {
   return homes.map(nodeOf).sort((left, right) => left.port - right.port);
 }
 
-function nodeOf({ path, config, participant }: Home): DevnetNode & { readonly port: number } {
+function nodeOf({ path, config, participant, chainId }: Home): DevnetNode & { readonly port: number } {
   const { host, port } = config.rpc;
   const address = host.includes(":") ? `[${host}]` : host;
-  return { name: participant.name, home: path, rpcUrl: `http://${address}:${port}`, p2p: config.p2p.listen, port };
+  const rpcUrl = `http://${address}:${port}`;
+  const { name, number } = participant;
+  return { name, home: path, rpcUrl, p2p: config.p2p.listen, participant: number, chainId, port };
 }
 
 /** The node's process; `undefined` where none runs that this tool started. */
@@ -79,14 +84,26 @@ export function startNode(node: DevnetNode): ChildProcess {
   }
 }
 
-/** What a node says about itself; `undefined` where it says nothing. */
-export async function isReady(node: DevnetNode, timeoutMs = 1_000): Promise<boolean | undefined> {
+/** What a running node says about itself. */
+export interface NodeHealth {
+  readonly ready: boolean;
+  readonly height: number;
+  readonly executedHeight: number;
+}
+
+/** Asks a node how it is; `undefined` where nobody answers, or somebody else does at its port. */
+export async function healthOf(node: DevnetNode): Promise<NodeHealth | undefined> {
+  const client = new SabhaClient({ url: node.rpcUrl, timeoutMs: 2_000, retries: 0 });
   try {
-    const answer = await fetch(`${node.rpcUrl}/readyz`, { signal: AbortSignal.timeout(timeoutMs) });
+    const { height, executedHeight, chainId, participant } = await client.getStatus();
+    if (chainId !== node.chainId || participant !== node.participant) return undefined;
+    const answer = await fetch(`${node.rpcUrl}/readyz`, { signal: AbortSignal.timeout(2_000) });
     await answer.arrayBuffer();
-    return answer.ok;
+    return { ready: answer.ok, height, executedHeight };
   } catch {
     return undefined;
+  } finally {
+    await client.close();
   }
 }
 

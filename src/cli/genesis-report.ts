@@ -37,6 +37,8 @@ function printGenesis(terminal: Terminal, genesis: Genesis, chainId: GenesisRepo
   ]);
   terminal.out("\n");
   const validators = new Map(genesis.validators.map((validator) => [validator.participant, validator]));
+  const owned = new Map<number, number>();
+  for (const { owner } of genesis.accounts) owned.set(owner, (owned.get(owner) ?? 0) + 1);
   printTable(
     terminal,
     [
@@ -50,7 +52,7 @@ function printGenesis(terminal: Terminal, genesis: Genesis, chainId: GenesisRepo
       String(number),
       name,
       role,
-      count(genesis.accounts.filter(({ owner }) => owner === number).length),
+      count(owned.get(number) ?? 0),
       validators.get(number)?.addresses.join(" ") ?? "-",
     ]),
   );

@@ -3,6 +3,7 @@ export type HomeFault =
   | { readonly code: "HOME_MISSING"; readonly path: string }
   | { readonly code: "CONFIG_BAD"; readonly path: string; readonly problems: readonly string[] }
   | { readonly code: "GENESIS_BAD"; readonly path: string; readonly detail: string }
+  | { readonly code: "HOME_MISFIT"; readonly path: string; readonly detail: string }
   | { readonly code: "FILE_MISSING"; readonly path: string; readonly what: string }
   | { readonly code: "FILE_UNREADABLE"; readonly path: string; readonly what: string; readonly detail: string }
   | { readonly code: "FILE_EXPOSED"; readonly path: string; readonly what: string }
@@ -36,6 +37,8 @@ function sentence(fault: HomeFault): string {
       return `${fault.path}: ${fault.problems.join("; ")}`;
     case "GENESIS_BAD":
       return `${fault.path} is not a valid genesis file: ${fault.detail}`;
+    case "HOME_MISFIT":
+      return `the home ${fault.path} does not fit: ${fault.detail}`;
     case "FILE_MISSING":
       return `${fault.path}, ${fault.what}, is missing`;
     case "FILE_UNREADABLE":

@@ -59,7 +59,7 @@ export function readSettings(path: string): HomeSettings {
  * Reads a home with its genesis file.
  *
  * @param thorough also check the genesis file's keys, proofs and money, as a node does before it starts
- * @throws {HomeError} those of `readSettings`; FILE_MISSING; GENESIS_BAD
+ * @throws {HomeError} those of `readSettings`; FILE_MISSING, GENESIS_BAD, HOME_MISFIT
  */
 export function readHome(path: string, thorough = false): Home {
   const settings = readSettings(path);
@@ -68,8 +68,8 @@ export function readHome(path: string, thorough = false): Home {
   const genesis = readGenesis(file.path, genesisBytes, thorough);
   const participant = genesis.participants.find(({ name }) => name === settings.config.participant);
   if (participant === undefined) {
-    const detail = `it does not know ${settings.config.participant}, the participant of config.yaml`;
-    throw new HomeError({ code: "GENESIS_BAD", path: file.path, detail });
+    const detail = `its genesis.json does not know ${settings.config.participant}, the participant of its config.yaml`;
+    throw new HomeError({ code: "HOME_MISFIT", path, detail });
   }
   const index = genesis.validators.findIndex((member) => member.participant === participant.number);
   const validator = index < 0 ? undefined : validatorIndex(index);
@@ -103,14 +103,14 @@ export function readOperationKey(home: Home, passphrase: string | undefined = pa
 /**
  * The keys of a validator's home, which must be the ones that genesis names.
  *
- * @throws {HomeError} those of `readKey`; GENESIS_BAD where this participant validates nothing
+ * @throws {HomeError} those of `readKey`; HOME_MISFIT where this participant validates nothing
  */
 export function readNodeKeys(home: Home): NodeKeys {
   const passphrase = passphraseOf(home);
   const member = home.genesis.validators[home.validator ?? -1];
   if (member === undefined) {
-    const detail = `${home.participant.name} is no validator in it, so there is no node to run`;
-    throw new HomeError({ code: "GENESIS_BAD", path: genesisPath(home.path), detail });
+    const detail = `${home.participant.name} is no validator in its genesis.json, so there is no node to run`;
+    throw new HomeError({ code: "HOME_MISFIT", path: home.path, detail });
   }
   const read = (purpose: KeyPurpose, publicKey: string): StoredKey => {
     const key = readKey(home.path, purpose, passphrase);

@@ -1,8 +1,7 @@
 /** A node in production: its home, its keys, its life. */
 
-export { type Timers, timersOf } from "./config.js";
 export type { Config, ConfigChanges } from "./config-options.js";
-export { createFile, type FileName, makeDirectory, readSecret, replaceFile } from "./files.js";
+export { createFile, type FileName, makeDirectory, replaceFile } from "./files.js";
 export {
   createHome,
   type Home,

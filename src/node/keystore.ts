@@ -60,7 +60,7 @@ export const keyPath = (home: string, purpose: KeyPurpose): string => join(home,
 const what = (purpose: KeyPurpose): string => `the ${purpose} key`;
 
 /** Makes the pair of a seed. */
-export function keyPairOf(algorithm: KeyAlgorithm, purpose: KeyPurpose, seed: Uint8Array): KeyPair {
+function keyPairOf(algorithm: KeyAlgorithm, purpose: KeyPurpose, seed: Uint8Array): KeyPair {
   return purpose === "consensus" ? certificateScheme(algorithm).keysFromSeed(seed) : ed25519.keysFromSeed(seed);
 }
 

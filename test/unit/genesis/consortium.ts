@@ -40,7 +40,7 @@ export const plainCard = (participant: string, role: Card["role"]): Card =>
   });
 
 /** The rulebook that comes with sabha. */
-export function defaultRulebook(): Assembly["rulebook"] {
+function defaultRulebook(): Assembly["rulebook"] {
   const parsed = parseRulebook(readFileSync("config/rulebook.default.yaml", "utf8"));
   if (!parsed.ok) throw new Error(parsed.problems.join("; "));
   return parsed.rulebook;

@@ -58,7 +58,7 @@ describe("a node's home", () => {
     expect(home.validator).toBeUndefined();
     expect(toHex(readOperationKey(home).publicKey)).toBe(home.participant.keys[0]?.publicKey);
     expect(home.config.client.rpcUrl).toBe("http://127.0.0.1:7001");
-    expect(faultOf(() => readNodeKeys(home))).toBe("GENESIS_BAD");
+    expect(faultOf(() => readNodeKeys(home))).toBe("HOME_MISFIT");
     expect(existsSync(join(network, "YES", "keys", "consensus.key"))).toBe(false);
   });
 
