@@ -213,8 +213,12 @@ function refuseTransport(error: unknown, reply: FastifyReply, log: RpcLog): Fast
   return refuse(reply, 500, { code: -32603, message: "Internal error" });
 }
 
-const refuse = (reply: FastifyReply, statusCode: number, fault: RpcFault): FastifyReply =>
-  reply.code(statusCode).type(JSON_TYPE).send(errorText(null, fault));
+function refuse(reply: FastifyReply, statusCode: number, fault: RpcFault): FastifyReply {
+  const { raw } = reply.request;
+  // The HTTP server has let go of the socket of an upgrade, so nobody else would close it.
+  if (raw.headers.upgrade !== undefined) reply.raw.once("finish", () => raw.socket.destroySoon());
+  return reply.code(statusCode).type(JSON_TYPE).send(errorText(null, fault));
+}
 
 function goneSignal(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
