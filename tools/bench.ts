@@ -21,6 +21,7 @@ interface Options {
   readonly scheme: string;
   readonly basePort: number;
   readonly json?: string;
+  readonly profile?: string;
 }
 
 const whole =
@@ -43,15 +44,15 @@ const program = new Command("bench")
   .option("--clients <n>", "validators that take submissions; 0: all", whole(0, 31), 0)
   .option("--scheme <name>", "certificate scheme: bls12381 or ed25519", "bls12381")
   .option("--base-port <n>", "first port to try", whole(1_024, 65_000), 28_600)
+  .option("--profile <dir>", "write a CPU profile of each node there")
   .option("--json <file>", "write the figures there");
-program.parse();
-
-await bench(program.opts<Options>());
 
 async function bench(options: Options): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "sabha-bench-"));
   const banks = Array.from({ length: options.validators }, (_, index) => `BANK${String(index + 1).padStart(2, "0")}`);
-  const network = new LocalNetwork(join(directory, "network"));
+  const { profile } = options;
+  const flags = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
+  const network = new LocalNetwork(join(directory, "network"), flags);
   try {
     process.stderr.write(`making a consortium of ${banks.length} banks with ${options.accounts} accounts\n`);
     const basePort = await freePorts(2 * banks.length, options.basePort);
@@ -326,3 +327,6 @@ function report(figures: Figures): void {
   process.stdout.write(`${validators} validators, batches of ${batch}, ${scheme}, ${seconds} s on this machine\n`);
   for (const [label, value] of lines) process.stdout.write(`  ${(label as string).padEnd(width)}  ${value}\n`);
 }
+
+program.parse();
+await bench(program.opts<Options>());

@@ -19,9 +19,12 @@ export function sabha(...words: readonly string[]): string {
 export class LocalNetwork {
   readonly directory: string;
   readonly #children = new Map<string, ChildProcess>();
+  readonly #nodeFlags: readonly string[];
 
-  constructor(directory: string) {
+  /** @param nodeFlags flags of the Node.js runtime for each node, for example `--cpu-prof` */
+  constructor(directory: string, nodeFlags: readonly string[] = []) {
     this.directory = directory;
+    this.#nodeFlags = nodeFlags;
     process.once("exit", () => {
       for (const child of this.#children.values()) child.kill("SIGKILL");
     });
@@ -36,7 +39,9 @@ export class LocalNetwork {
   launch(name: string): void {
     const home = join(this.directory, name);
     const output = openSync(join(home, "node.log"), "a");
-    const child = spawn(process.execPath, [CLI, "node", "--home", home], { stdio: ["ignore", output, output] });
+    const child = spawn(process.execPath, [...this.#nodeFlags, CLI, "node", "--home", home], {
+      stdio: ["ignore", output, output],
+    });
     closeSync(output);
     this.#children.set(name, child);
   }

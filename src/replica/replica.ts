@@ -52,8 +52,9 @@ import type {
   VoteSeen,
 } from "./view.js";
 
-/** Own batches pushed again at each tick while they are not final. */
+/** Own batches pushed again at each tick, and how long one has had by then to become final, milliseconds. */
 const REPUSHED_MAX = 4;
+const REPUSH_AFTER_MS = 2_000;
 
 export interface ReplicaOptions {
   readonly genesis: Genesis;
@@ -98,6 +99,8 @@ export class Replica implements ReplicaView {
   readonly #observe: (event: ReplicaEvent) => void;
   /** Batches whose bytes are in the store or on their way there, and not executed yet. */
   readonly #stored = new Set<Digest>();
+  /** When own batches were last sent to all. */
+  readonly #pushedAt = new Map<Digest, number>();
   /** Callers that wait for an admission to be durable. */
   readonly #admissions = new Map<Digest, ((verdict: SubmitVerdict) => void)[]>();
   readonly #evidence = new Map<string, Equivocation>();
@@ -583,7 +586,7 @@ export class Replica implements ReplicaView {
       this.#admissions.delete(digest);
       for (const callback of waiting) callback({ type: "admitted", digest });
     });
-    this.#push(bytes);
+    this.#push(digest, bytes);
     const batch = this.#mempool.describe(digest);
     if (batch !== undefined) this.#feed({ type: "batch-held", batch });
   }
@@ -602,8 +605,19 @@ export class Replica implements ReplicaView {
     this.#onPooled(this.#mempool.admit(bytes, { type: "client" }, this.#poolTime()));
   }
 
-  #push(bytes: Uint8Array): void {
+  #push(digest: Digest, bytes: Uint8Array): void {
+    this.#pushedAt.set(digest, this.#ports.clock.now());
     this.#send("all", { type: "push-batch", bytes });
+  }
+
+  /** The oldest own batches that are still not final: whoever lost them gets them again. */
+  #pushAgain(): void {
+    const at = this.#ports.clock.now();
+    for (const { digest, bytes } of this.#mempool.own(REPUSHED_MAX)) {
+      if (at - (this.#pushedAt.get(digest) ?? Number.NEGATIVE_INFINITY) < REPUSH_AFTER_MS) continue;
+      this.#push(digest, bytes);
+    }
+    for (const digest of this.#pushedAt.keys()) if (!this.#mempool.has(digest)) this.#pushedAt.delete(digest);
   }
 
   #poolTime(): { readonly wall: number; readonly finalizedTimestamp: number } {
@@ -664,7 +678,7 @@ export class Replica implements ReplicaView {
       if (this.#isStopped) return;
       this.#serving.tick();
       this.#feed({ type: "tick" });
-      for (const { bytes } of this.#mempool.own(REPUSHED_MAX)) this.#push(bytes);
+      this.#pushAgain();
       this.#fetcher.retry(this.#ports.clock.now());
       this.#executor.run();
       this.#catchUp();
