@@ -78,7 +78,11 @@ export class Ledger {
    * @throws {GenesisLedgerError} with every fault that `checkGenesisLedger` finds
    */
   static fromGenesis(genesis: Genesis, chainId: Digest, options: LedgerOptions = {}): Ledger {
-    return new Ledger(genesisState(genesis, options.hashSeed ?? 0), chainId, 0 as Height);
+    const state = genesisState(genesis, options.hashSeed ?? 0);
+    const ledger = new Ledger(state, chainId, 0 as Height);
+    // No checkpoint has written the pages of genesis: the first one does.
+    for (const table of state.tables) table.touchAllPages();
+    return ledger;
   }
 
   /**
