@@ -10,3 +10,5 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit();
 });
 process.exitCode = await run(process.argv.slice(2), processTerminal());
+// What a stopped part left behind, such as a dial under way, must not hold the process.
+setTimeout(() => process.exit(), 1_000).unref();

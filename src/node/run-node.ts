@@ -11,8 +11,10 @@ export async function runNode(home: string, version: string): Promise<void> {
   process.umask(0o077);
   process.on("uncaughtException", die);
   process.on("unhandledRejection", die);
+  // Before the start: a signal that comes while the node starts stops it as cleanly as any other.
+  const stop = signalled();
   const node = await startNode(home, version);
-  const reason = await Promise.race([node.failed, signalled()]);
+  const reason = await Promise.race([node.failed, stop]);
   if (reason instanceof NodeFailure) {
     node.log.fatal(reason.message);
     await stopWithin(node, 5_000);

@@ -214,10 +214,14 @@ describe("a network of real processes, through the command line", () => {
       "--home",
       home("SBI"),
     ]);
+    let err = "";
+    node.stderr?.on("data", (chunk: Buffer) => {
+      err += chunk.toString("utf8");
+    });
     node.stdout?.on("data", (chunk: Buffer) => {
       if (chunk.toString("utf8").includes("node started")) node.kill("SIGTERM");
     });
     const [exitCode] = (await once(node, "close")) as [number | null];
-    expect(exitCode).toBe(0);
+    expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
   });
 });
