@@ -94,14 +94,21 @@ export class Level {
     }
   }
 
-  /** Writes all operations in order, atomically; with `sync` it returns when they are on the disk. */
-  async write(operations: Iterable<Operation>, { sync }: { readonly sync: boolean }): Promise<void> {
+  /**
+   * Writes all operations in order, atomically; with `sync` it returns when they are on the disk.
+   *
+   * @returns bytes of keys and values
+   */
+  async write(operations: Iterable<Operation>, { sync }: { readonly sync: boolean }): Promise<number> {
     const batch = this.#level.batch();
+    let bytes = 0;
     for (const { key, value } of operations) {
       if (value === undefined) batch.del(key);
       else batch.put(key, value);
+      bytes += key.length + (value?.length ?? 0);
     }
     await batch.write({ sync });
+    return bytes;
   }
 
   async close(): Promise<void> {

@@ -90,7 +90,7 @@ export class NodeStore implements Store {
   #writes = 0;
   #groups = 0;
   #levelSyncs = 0;
-  #bytesWritten = 0;
+  #levelBytes = 0;
 
   /** For `openStore`. */
   constructor(parts: StoreParts) {
@@ -125,7 +125,7 @@ export class NodeStore implements Store {
       writes: this.#writes,
       groups: this.#groups,
       fsyncs: this.#levelSyncs + this.#parts.batchLog.fsyncs + this.#parts.outcomeLog.fsyncs,
-      bytesWritten: this.#bytesWritten,
+      bytesWritten: this.#levelBytes + this.#parts.batchLog.bytesWritten + this.#parts.outcomeLog.bytesWritten,
       queued: this.#queue.length,
     };
   }
@@ -315,9 +315,8 @@ export class NodeStore implements Store {
     const payload = encodeSnapshot(after.snapshot, stamp);
     const state = [STATE_KEY, STATE_COPY_KEY].map((key) => ({ key, value: seal(key, payload) }));
     const repeated = sync ? [...this.#unsynced, ...this.#unindexed] : [];
-    await level.write([...repeated, ...changes, ...state], { sync });
+    this.#levelBytes += await level.write([...repeated, ...changes, ...state], { sync });
     this.#groups += 1;
-    this.#bytesWritten += bytes + 2 * payload.length + (sync ? this.#unsyncedBytes : 0);
     if (!sync) {
       this.#unsynced.push(...changes);
       this.#unsyncedBytes += bytes;

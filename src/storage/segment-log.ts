@@ -75,6 +75,7 @@ export class SegmentLog {
   #appended: Position;
   #synced: Position;
   #unsyncedBytes = 0;
+  #bytesWritten = 0;
   #fsyncs = 0;
 
   /** @throws {StoreError} when a promised byte is missing; whatever the file system throws */
@@ -100,6 +101,11 @@ export class SegmentLog {
 
   get unsyncedBytes(): number {
     return this.#unsyncedBytes;
+  }
+
+  /** Since opening. */
+  get bytesWritten(): number {
+    return this.#bytesWritten;
   }
 
   get fsyncs(): number {
@@ -134,6 +140,7 @@ export class SegmentLog {
       const { location } = frames[stop - 1] as Frame;
       const offset = location.offset + FRAME_HEAD_BYTES + location.length;
       this.#unsyncedBytes += offset - first.location.offset;
+      this.#bytesWritten += offset - first.location.offset;
       this.#appended = { segment: location.segment, offset };
       start = stop;
     }
