@@ -58,7 +58,7 @@ export const DEFAULT_LIMITS: NetworkLimits = {
   dialGraceMs: 400,
   dialTimeoutMs: 5_000,
   tickMs: 1_000,
-  silentTicksMax: 15,
+  silentTicksMax: 10,
   stalledTicksMax: 15,
   frameTicksMax: 60,
   greetingTicksMax: 10,
@@ -88,8 +88,8 @@ export const WRITE_BUFFER_BYTES_MAX = 8 * MEBIBYTE;
 /** Connections of one peer that may exist at once: the live one, its replacement, and one being refused. */
 export const CONNECTIONS_PER_PEER_MAX = 3;
 
-/** Streams that a peer may open on one connection; three are used. */
-export const STREAMS_PER_CONNECTION_MAX = 8;
+/** Streams that a peer may open on one connection: the three that are used, and one that shows it wants more. */
+export const STREAMS_PER_CONNECTION_MAX = 4;
 
 /** Connections under handshake that may be strangers' without taking a validator's place (attack 75). */
 export const STRANGER_CONNECTIONS_MAX = 32;

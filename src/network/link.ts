@@ -107,6 +107,8 @@ export class Link {
   tick(): void {
     const { limits } = this.#options;
     this.#age += 1;
+    // Also streams that never get as far as naming a channel.
+    if (this.#options.connection.streams.length > CHANNEL_ORDER.length) return this.end("unwanted-stream");
     let heard = false;
     for (const [channel, stream] of this.#streams) {
       const seen = stream.tick();

@@ -1,6 +1,6 @@
 import type { Connection, Libp2p } from "@libp2p/interface";
 import { CODE_P2P, type Multiaddr, multiaddr } from "@multiformats/multiaddr";
-import { assert, type ValidatorIndex } from "../primitives/index.js";
+import { assert, FRAME_BYTES_MAX, type ValidatorIndex } from "../primitives/index.js";
 import type { Channel, Transport } from "../replica/index.js";
 import { CHANNEL_ORDER, protocolId } from "./frames.js";
 import { peerIdFromNetworkKey, privateKeyFromSeed } from "./identity.js";
@@ -44,13 +44,18 @@ export class Network implements Transport {
   }
 
   /**
-   * Queues a frame for a peer; nobody may change its bytes afterwards. False where the port says so.
-   * Whatever is sent within one turn shares a write.
+   * Queues a frame for a peer; nobody may change its bytes afterwards. Whatever is sent within one turn
+   * shares a write. False where the port says so, and for a frame above its channel's bound, since the other
+   * end would cut the link; that is logged, because repeating it will not help.
    */
   send(to: ValidatorIndex, channel: Channel, frame: Uint8Array): boolean {
     const peer = this.#peers.get(to);
     assert(peer !== undefined, "frames go to other validators");
-    assert(frame.length > 0 && frame.length <= FRAME_LIMITS[channel], "a frame has the size its channel allows");
+    assert(frame.length > 0 && frame.length <= FRAME_BYTES_MAX, "a frame has the size that the port allows");
+    if (frame.length > FRAME_LIMITS[channel]) {
+      this.#options.log({ type: "frame-too-long", peer: to, channel, bytes: frame.length });
+      return false;
+    }
     return peer.send(channel, frame);
   }
 

@@ -3,6 +3,7 @@ import { yamux } from "@chainsafe/libp2p-yamux";
 import type { ConnectionGater, Libp2p, MessageStream, PeerId, PrivateKey, StreamMuxerFactory } from "@libp2p/interface";
 import { tcp } from "@libp2p/tcp";
 import { createLibp2p } from "libp2p";
+import { HandshakeGuard } from "./handshake-guard.js";
 import {
   CHUNK_BYTES,
   CONNECTIONS_PER_PEER_MAX,
@@ -53,11 +54,18 @@ export async function createNode(parts: NodeParts): Promise<Libp2p> {
 }
 
 function gater(parts: NodeParts, connections: (peerId: PeerId) => number): ConnectionGater {
+  const guard = new HandshakeGuard();
   return {
     denyDialPeer: (peerId) => !parts.isPeer(peerId),
     denyOutboundEncryptedConnection: (peerId) => !parts.isPeer(peerId),
-    denyInboundEncryptedConnection: (peerId) =>
-      !parts.admits(peerId) || connections(peerId) >= CONNECTIONS_PER_PEER_MAX,
+    denyInboundConnection: (connection) => {
+      guard.watch(connection);
+      return false;
+    },
+    denyInboundEncryptedConnection: (peerId, connection) => {
+      guard.release(connection);
+      return !parts.admits(peerId) || connections(peerId) >= CONNECTIONS_PER_PEER_MAX;
+    },
   };
 }
 

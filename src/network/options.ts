@@ -86,6 +86,13 @@ export type NetworkEvent =
       readonly channel: Channel | undefined;
       readonly refusedMs: number;
     }
+  /** This node tried to send a frame that its channel does not carry. */
+  | {
+      readonly type: "frame-too-long";
+      readonly peer: ValidatorIndex;
+      readonly channel: Channel;
+      readonly bytes: number;
+    }
   /** Somebody outside genesis proved an identity and was cut off; at most one event a second (attack 75). */
   | { readonly type: "strangers-refused"; readonly count: number };
 

@@ -1,6 +1,10 @@
 import { createServer } from "node:net";
+import { noise } from "@chainsafe/libp2p-noise";
+import { yamux } from "@chainsafe/libp2p-yamux";
 import type { Libp2p } from "@libp2p/interface";
+import { tcp } from "@libp2p/tcp";
 import { multiaddr } from "@multiformats/multiaddr";
+import { createLibp2p } from "libp2p";
 import { peerIdFromNetworkKey, privateKeyFromSeed } from "../../../src/network/identity.js";
 import {
   type Network,
@@ -11,7 +15,7 @@ import {
   type PeerOptions,
   startNetwork,
 } from "../../../src/network/index.js";
-import { createNode } from "../../../src/network/node.js";
+import { STREAM_WINDOW_BYTES } from "../../../src/network/limits.js";
 import { type Digest, validatorIndex } from "../../../src/primitives/index.js";
 import type { Channel } from "../../../src/replica/index.js";
 
@@ -125,21 +129,30 @@ export async function until(condition: () => boolean, what: string): Promise<voi
   }
 }
 
-/** A libp2p node with the transport settings of ours and none of our protocol: the attacker's tool. */
+/**
+ * A libp2p node that can talk to ours and obeys none of its limits: the attacker's tool. Only the window has
+ * to be the same.
+ */
 export async function startRaw(rawSeed: Uint8Array): Promise<Libp2p> {
-  const node = await createNode({
+  return createLibp2p({
     privateKey: await privateKeyFromSeed(rawSeed),
-    listen: [],
-    peers: 3,
-    isPeer: () => true,
-    admits: () => true,
+    addresses: { listen: [] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        maxOutboundStreams: 100_000,
+        streamOptions: { initialStreamWindowSize: STREAM_WINDOW_BYTES, maxStreamWindowSize: STREAM_WINDOW_BYTES },
+      }),
+    ],
+    connectionMonitor: { enabled: false },
   });
-  await node.start();
-  return node;
 }
 
 /** Dials a genesis entry from a raw node. */
 export async function dialRaw(node: Libp2p, peer: PeerOptions) {
-  const address = multiaddr(`${peer.addresses[0]}/p2p/${peerIdFromNetworkKey(peer.networkKey)}`);
-  return node.dial(address, { signal: AbortSignal.timeout(5_000) });
+  const peerId = peerIdFromNetworkKey(peer.networkKey);
+  const address = peer.addresses[0];
+  if (peerId === undefined || address === undefined) throw new Error("the entry cannot be dialled");
+  return node.dial(multiaddr(`${address}/p2p/${peerId.toString()}`), { signal: AbortSignal.timeout(5_000) });
 }

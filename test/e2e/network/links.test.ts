@@ -2,22 +2,26 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
 import { CHANNEL_ORDER } from "../../../src/network/frames.js";
-import { DEFAULT_LIMITS, NetworkError, type PeerOptions } from "../../../src/network/index.js";
+import { DEFAULT_LIMITS, NetworkError, type NetworkLimits, type PeerOptions } from "../../../src/network/index.js";
 import { validatorIndex } from "../../../src/primitives/index.js";
 import type { Channel } from "../../../src/replica/index.js";
 import { isConnected, type Member, makePeers, peerOf, send, startMember, until, violations } from "./cluster.js";
 
 const running: Member[] = [];
 
-async function start(peers: readonly PeerOptions[], self: number): Promise<Member> {
-  const member = await startMember({ peers, self });
+async function start(
+  peers: readonly PeerOptions[],
+  self: number,
+  limits: Partial<NetworkLimits> = {},
+): Promise<Member> {
+  const member = await startMember({ peers, self, limits });
   running.push(member);
   return member;
 }
 
-async function startAll(count: number): Promise<Member[]> {
+async function startAll(count: number, limits: Partial<NetworkLimits> = {}): Promise<Member[]> {
   const peers = await makePeers(count);
-  const members = await Promise.all(peers.map((peer) => start(peers, peer.index)));
+  const members = await Promise.all(peers.map((peer) => start(peers, peer.index, limits)));
   await until(
     () => members.every((member) => member.network.peers().every((peer) => peer.connected)),
     "everybody is connected",
@@ -37,14 +41,30 @@ function numbered(sequence: number, length: number): Uint8Array {
 }
 
 describe("links between validators", () => {
-  test("four nodes connect all to all, each pair by one link of the lower index's dial", async () => {
-    const members = await startAll(4);
+  test("four nodes connect all to all, each pair by one link that the lower index dials", async () => {
+    const members = await startAll(4, { dialGraceMs: 60_000 });
     for (const [index, member] of members.entries()) {
       expect(member.changes).toHaveLength(3);
       const ups = member.events.filter((event) => event.type === "link-up");
       for (const up of ups) expect(up.dialledBy).toBe(index < up.peer ? "us" : "peer");
       expect(violations(member)).toEqual([]);
     }
+  });
+
+  test("peers that dial each other at the same moment end with one link that both use", async () => {
+    const [first, second] = (await startAll(2, { dialGraceMs: 0 })) as [Member, Member];
+    const dialledBy = (member: Member): string | undefined =>
+      member.events.findLast((event) => event.type === "link-up")?.dialledBy;
+    const arrived = (member: Member): number => new Set(member.received.map((item) => item.channel)).size;
+    await until(() => {
+      // A frame may be lost with the connection that is given up, so each try sends again.
+      for (const channel of CHANNEL_ORDER) {
+        send(first, 1, channel, Uint8Array.of(1));
+        send(second, 0, channel, Uint8Array.of(2));
+      }
+      return arrived(first) === 3 && arrived(second) === 3 && dialledBy(first) !== dialledBy(second);
+    }, "both settle on one connection and use it");
+    expect([...violations(first), ...violations(second)]).toEqual([]);
   });
 
   test("frames keep order and content on each channel, whatever their sizes", async () => {
@@ -156,7 +176,7 @@ describe("links between validators", () => {
     const members = await Promise.all([start(peers, 0), start(peers, 1)]);
     const remaining = members[stays] as Member;
     await until(() => isConnected(remaining, restarts), "the link is up");
-    await await (members[restarts] as Member).network.stop();
+    await (members[restarts] as Member).network.stop();
     await until(() => !isConnected(remaining, restarts), "the loss is noticed");
     const again = await start(peers, restarts);
     await until(() => isConnected(remaining, restarts) && isConnected(again, stays), "the link is back");
