@@ -58,6 +58,7 @@ export class Executor {
   #target: Height;
   #writes = 0;
   #isScheduled = false;
+  #isStopped = false;
 
   constructor(
     port: ExecutorPort,
@@ -87,9 +88,14 @@ export class Executor {
     this.run();
   }
 
+  /** Executes nothing more: the store is about to close, and what is left is executed after the next start. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
   /** Executes the next block if all of it is here; called again whenever that may have changed. */
   run(): void {
-    if (this.#isScheduled || this.#writes >= WRITES_MAX) return;
+    if (this.#isStopped || this.#isScheduled || this.#writes >= WRITES_MAX) return;
     const next = height(this.#ledger.height + 1);
     if (next > this.#target) return;
     const block = this.#blockAt(next);

@@ -188,6 +188,7 @@ export class Replica implements ReplicaView {
     if (this.#isStopped) return;
     this.#feed({ type: "stopping" });
     this.#isStopped = true;
+    this.#executor.stop();
     this.#noteReadiness();
   }
 
