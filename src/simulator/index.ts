@@ -2,5 +2,6 @@
 export { BEHAVIOUR_NAMES, type BehaviourName } from "./adversaries/index.js";
 export type { Violation } from "./checkers/index.js";
 export { Random } from "./random.js";
+export { NEGATIVE_CONTROL, SCENARIOS, type Scenario } from "./scenarios.js";
 export * from "./simulation.js";
 export { runSeed, type SeedReport } from "./swarm.js";

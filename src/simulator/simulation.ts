@@ -70,6 +70,8 @@ export class Simulation {
   readonly #submissions = new Map<Digest, Submission>();
   readonly #twinSides = new Map<string, number>();
   readonly #verdicts = new Map<SubmitVerdict["type"], number>();
+  /** Steps of catching up through ranges. */
+  rangesFetched = 0;
   #viewEntries = 0;
 
   constructor(options: SimulationOptions) {
@@ -433,6 +435,7 @@ export class Simulation {
         this.queue.after(this.#random.between(200, 2_000), () => node.start());
         return;
       case "catching-up":
+        this.rangesFetched += 1;
         return;
       case "agreement":
         this.#fact(node, event.fact, accuse);

@@ -8,6 +8,7 @@ export { type Behaviour, Puppet } from "./puppet.js";
 export const BEHAVIOURS = {
   equivocator: leaders.equivocator,
   "silent-leader": leaders.silentLeader,
+  censor: leaders.censor,
   "tail-forker": leaders.tailForker,
   "claim-liar": leaders.claimLiar,
   "time-liar": leaders.timeLiar,

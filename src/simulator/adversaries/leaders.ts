@@ -25,6 +25,12 @@ export const equivocator = rewritingProposals("equivocator", (puppet, proposal, 
 /** Its own turns pass in silence (attacks 38 and 43). */
 export const silentLeader = rewritingProposals("silent-leader", () => undefined);
 
+/** Leaves out some of what it holds (attack 44). */
+export const censor = rewritingProposals("censor", (puppet, proposal) => {
+  const kept = proposal.block.body.filter(({ digest }) => digest < "8");
+  return kept.length === proposal.block.body.length ? proposal : puppet.propose(proposal, {}, kept);
+});
+
 /** Builds on the parent's parent, as if the block between had been skipped (SAFE-5, attack 27). */
 export const tailForker = rewritingProposals("tail-forker", (puppet, proposal) => {
   const { header } = proposal.block;
