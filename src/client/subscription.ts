@@ -17,6 +17,7 @@ export interface SubscriptionOptions {
 /** Messages taken from the socket and not yet by the reader; beyond it the socket waits. */
 const MESSAGES_MAX = 16;
 const MESSAGE_BYTES_MAX = 64 * 1_048_576;
+const textDecoder = new TextDecoder();
 
 /** One message of a stream. */
 interface Delivery {
@@ -88,7 +89,7 @@ class StreamConnection {
       const params = { stream, from, ...(filter === undefined ? {} : { filter }) };
       this.#socket.send(JSON.stringify({ jsonrpc: "2.0", id: 1, method: "chain_subscribe", params }));
     });
-    this.#socket.on("message", (data) => this.#onMessage(String(data)));
+    this.#socket.on("message", (data) => this.#onMessage(textDecoder.decode(data as Uint8Array)));
     this.#socket.on("close", () => this.#end());
     // "close" follows; the reason does not matter, since the next connection tries again.
     this.#socket.on("error", () => this.#end());

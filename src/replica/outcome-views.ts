@@ -4,7 +4,7 @@ import type { Height, Id128, ParticipantNumber } from "../primitives/index.js";
 import type { OutcomeView, TransferView } from "./read-model.js";
 
 /** Name of a result code; a number that this version does not know stays a number. */
-export const resultName = (code: number): string => resultCode(code)?.name ?? `unknown_${code}`;
+const resultName = (code: number): string => resultCode(code)?.name ?? `unknown_${code}`;
 
 /**
  * @param position what the ledger knows of the record's id now; makes the pending state current

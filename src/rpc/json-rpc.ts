@@ -28,7 +28,7 @@ export interface DispatchOptions {
 }
 
 /** Reads one message. Bytes that are no JSON, not UTF-8 or nested too deeply come back as the fault to answer with. */
-export function parseMessage(
+function parseMessage(
   bytes: Uint8Array,
   depthMax: number,
 ):

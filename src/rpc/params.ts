@@ -83,7 +83,7 @@ function firstIssue(error: z.ZodError): { readonly path: string; readonly reason
 }
 
 /** `["transfers", 3, "amount"]` as `transfers[3].amount`; a long name of the client's is cut. */
-export function pathText(path: readonly PropertyKey[]): string {
+function pathText(path: readonly PropertyKey[]): string {
   let text = "";
   for (const step of path) {
     if (typeof step === "number") text += `[${step}]`;

@@ -69,7 +69,7 @@ export type TransferJson = z.infer<typeof transfer>;
 const place = { height: count, index: count, timestamp: count, participant: count, result: z.string() };
 
 /** What the ledger did besides transfers. */
-export const event = z.discriminatedUnion("type", [
+const event = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("account-opened"),
     ...place,

@@ -19,7 +19,7 @@ export interface SubmissionLimits {
   readonly notAfterMs: number;
 }
 
-export const SUBMISSION_LIMITS: SubmissionLimits = {
+const SUBMISSION_LIMITS: SubmissionLimits = {
   delayMs: 2,
   flushRecords: 4_096,
   queuedRecordsMax: 8 * BATCH_RECORDS_MAX,

@@ -222,7 +222,7 @@ async function open(url: string, headers: Record<string, string> = {}) {
   const messages: unknown[] = [];
   let wake: () => void = () => undefined;
   socket.on("message", (data) => {
-    messages.push(JSON.parse(String(data)));
+    messages.push(JSON.parse((data as Buffer).toString("utf8")));
     wake();
   });
   await new Promise((resolve, reject) => {
