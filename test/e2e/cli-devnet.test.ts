@@ -42,8 +42,8 @@ const closed = async (server: Server): Promise<void> => {
 async function freePorts(count: number): Promise<number> {
   for (let base = 20_000 + 2 * (process.pid % 5_000); base < 60_000; base += count) {
     const servers = await Promise.all(Array.from({ length: count }, (_, offset) => listening(base + offset)));
-    await Promise.all(servers.map((server) => (server === undefined ? undefined : closed(server))));
-    if (servers.every((server) => server !== undefined)) return base;
+    await Promise.all(servers.filter((server) => server !== undefined).map(closed));
+    if (!servers.includes(undefined)) return base;
   }
   throw new Error("no free ports");
 }
