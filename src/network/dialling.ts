@@ -33,6 +33,8 @@ const FAULTS: Readonly<Record<string, LinkFault>> = {
 export function dialFault(error: unknown): LinkFault {
   const errors = error instanceof AggregateError ? error.errors : [error];
   for (const each of errors) {
+    // libp2p wraps a handshake that ran out of time and keeps only the text.
+    if (each instanceof Error && each.message.includes("timeout")) continue;
     const fault = each instanceof Error ? FAULTS[each.name] : undefined;
     if (fault !== undefined) return fault;
   }

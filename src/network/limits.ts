@@ -55,8 +55,8 @@ export const DEFAULT_LIMITS: NetworkLimits = {
   },
   redialBaseMs: 100,
   redialCapMs: 5_000,
-  dialGraceMs: 400,
-  dialTimeoutMs: 5_000,
+  dialGraceMs: 750,
+  dialTimeoutMs: 10_000,
   tickMs: 1_000,
   silentTicksMax: 10,
   stalledTicksMax: 15,
@@ -91,5 +91,5 @@ export const CONNECTIONS_PER_PEER_MAX = 3;
 /** Streams that a peer may open on one connection: the three that are used, and one that shows it wants more. */
 export const STREAMS_PER_CONNECTION_MAX = 4;
 
-/** Connections under handshake that may be strangers' without taking a validator's place (attack 75). */
+/** Handshakes from hosts that genesis does not name, at once and per second, beside the validators' (attack 75). */
 export const STRANGER_CONNECTIONS_MAX = 32;

@@ -80,6 +80,7 @@ export class Network implements Transport {
       privateKey: await privateKeyFromSeed(this.#options.networkSeed),
       listen: this.#options.listen,
       peers: this.#peers.size,
+      peerAddresses: this.#options.peers.flatMap((peer) => peer.addresses),
       isPeer: (peerId) => this.#byPeerId.has(peerId.toString()),
       admits: (peerId) => this.#admits(peerId.toString()),
     });

@@ -18,6 +18,8 @@ export interface NodeParts {
   readonly listen: readonly string[];
   /** Number of other validators. */
   readonly peers: number;
+  /** All addresses of the other validators. */
+  readonly peerAddresses: readonly string[];
   readonly isPeer: (peerId: PeerId) => boolean;
   /** Judges an inbound connection whose identity is proved. */
   readonly admits: (peerId: PeerId) => boolean;
@@ -41,12 +43,13 @@ export async function createNode(parts: NodeParts): Promise<Libp2p> {
     streamMuxers: [boundedYamux],
     connectionGater: gater(parts, (peerId) => node.getConnections(peerId).length),
     connectionManager: {
+      // Strangers may use up the limits below, but not for the hosts that genesis names.
+      allow: parts.peerAddresses.filter((address) => /^\/ip[46]\//.test(address)),
       maxConnections: connectionsMax,
       maxIncomingPendingConnections: connectionsMax,
       inboundConnectionThreshold: connectionsMax,
-      inboundUpgradeTimeout: 5_000,
       inboundStreamProtocolNegotiationTimeout: 5_000,
-      addressDialTimeout: 3_000,
+      addressDialTimeout: 5_000,
     },
     connectionMonitor: { enabled: false },
   });

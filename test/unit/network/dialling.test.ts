@@ -20,6 +20,10 @@ describe("re-dialling", () => {
     expect(dialFault(named("UnsupportedProtocolError"))).toBe("foreign-chain");
     expect(dialFault(new AggregateError([named("TimeoutError"), named("EncryptionFailedError")]))).toBe("refused");
     expect(dialFault(named("TimeoutError"))).toBe("unreachable");
+    const late = Object.assign(new Error("The operation was aborted due to timeout"), {
+      name: "EncryptionFailedError",
+    });
+    expect(dialFault(late)).toBe("unreachable");
     expect(dialFault("no error at all")).toBe("unreachable");
   });
 });
