@@ -1,7 +1,7 @@
 import type { ValidatorIndex } from "../primitives/index.js";
 import { EXECUTION_LAG_MAX, ZERO_DIGEST } from "../primitives/index.js";
 import { bestParent, orderedOn, type Parent } from "./branch.js";
-import type { Fact } from "./events.js";
+import type { Block, Fact } from "./events.js";
 import { cast, mayVote } from "./signer.js";
 import { type AgreementState, leaderOf, type Step } from "./state.js";
 
@@ -57,7 +57,7 @@ export function hasWorkOn(step: Step, parent: Parent): boolean {
   const executed = state.executedHeight;
   const lag = parent.height + 1 - Math.max(executed, parent.executed.height);
   if (lag <= EXECUTION_LAG_MAX && hasNewBatch(state, parent)) return true;
-  if (parent.branch.some((block) => block.body.length > 0)) return true;
+  if (parent.branch.some((block) => block.body.length > 0 || meetsDeadline(state, block))) return true;
   if (resultsDue(state, parent)) return true;
   if (deadlineDue(step, parent)) return true;
   return heartbeatDue(step);
@@ -72,6 +72,10 @@ function resultsDue(state: AgreementState, parent: Parent): boolean {
   if (claimed < eventful && state.executedHeight > claimed) return true;
   return state.head.executed.height < eventful && claimed > state.head.executed.height;
 }
+
+/** Executing the block will do what the ledger's next deadline asks for, so that it has to become final. */
+const meetsDeadline = ({ nextDeadline }: AgreementState, block: Block): boolean =>
+  nextDeadline !== undefined && block.header.timestamp >= nextDeadline;
 
 /** A deadline of the ledger has passed, and no block still to be executed takes care of it. */
 export function deadlineDue(step: Step, parent: Parent): boolean {
