@@ -163,6 +163,9 @@ function logNetwork(log: Logger, event: NetworkEvent): void {
       return;
     case "strangers-refused":
       log.warn(fields, "connections of strangers refused");
+      return;
+    case "frame-too-long":
+      log.error(fields, "a message too long for its channel was not sent");
   }
 }
 
