@@ -83,8 +83,9 @@ function demandProgress(simulation: Simulation, options: SimulationOptions, plan
   const isQuiet = Object.keys(options.adversaries ?? {}).length === 0 || !plan.lieOn;
   if (!isSettled || !isQuiet || (options.twins ?? []).length > 0) return;
   if (options.timing?.maxIdleMs !== undefined) return;
-  // What is under way may end first.
+  // What is under way may end first, and what a liar admitted may still be ordered.
   simulation.runFor(LAST_BLOCK_MS);
+  while (!simulation.isSettled() && simulation.settle(SETTLE_MS)) simulation.runFor(LAST_BLOCK_MS);
   simulation.demand(simulation.isSilent(SILENCE_MS), "PACE-4: an idle network is silent", () => simulation.summary());
 }
 
