@@ -237,7 +237,7 @@ export class TransferJudge {
     const base = table.baseOf(this.debit);
     if (((words[base + KIND_AND_FLAGS] as number) & DEBITS_LIMITED) === 0) return true;
     if (holds(words, base, this.low, this.high)) return true;
-    if (!holds(words, base, 0, 0)) return false;
+    // A limited account's debits never exceed its credits, so this cannot wrap.
     const held = HELD;
     held[0] = words[base + CREDITS_POSTED] as number;
     held[1] = words[base + CREDITS_POSTED + 1] as number;
