@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { sha256 } from "../../../src/crypto/index.js";
 import { type TransferFields, verifyAccountProof } from "../../../src/formats/index.js";
 import { Ledger, type StatePage, StatePagesError } from "../../../src/ledger/index.js";
-import { type Height, toHex } from "../../../src/primitives/index.js";
+import { concatBytes, type Height, toHex } from "../../../src/primitives/index.js";
 import {
   ASHA,
   actions,
@@ -18,6 +18,7 @@ import {
   Run,
   SBI,
   SBI_CLEARING,
+  START,
   transfers,
   UPI,
 } from "../../fixtures/consortium.js";
@@ -204,6 +205,57 @@ describe("LEDG-20: the state root", () => {
       expect(restore([...pages, { key, bytes: new Uint8Array(64) }])).toThrow(StatePagesError);
     }
     expect(restore(pages.map(({ key, bytes }) => ({ key, bytes: bytes.subarray(1) })))).toThrow(StatePagesError);
+  });
+});
+
+/** Words and pages apart, what state-root.ts says, plainly: trees with zero leaves up to a power of two. */
+function plainRoot(pages: readonly StatePage[]): string {
+  const pair = (left: Uint8Array, right: Uint8Array) => sha256(concatBytes(left, right));
+  const tree = (leaves: readonly Uint8Array[]): Uint8Array => {
+    let nodes = [...leaves];
+    while ((nodes.length & (nodes.length - 1)) !== 0 || nodes.length === 0) nodes.push(new Uint8Array(32));
+    while (nodes.length > 1) {
+      nodes = nodes.flatMap((node, at) => (at % 2 === 0 ? [pair(node, nodes[at + 1] as Uint8Array)] : []));
+    }
+    return nodes[0] as Uint8Array;
+  };
+  const counted = (leaves: readonly Uint8Array[]): Uint8Array => {
+    const count = new Uint8Array(32);
+    new DataView(count.buffer).setUint32(0, leaves.length, true);
+    return pair(tree(leaves), count);
+  };
+  const chunks = (bytes: Uint8Array, width: number): Uint8Array[] =>
+    Array.from({ length: bytes.length / width }, (_, at) => bytes.subarray(at * width, at * width + width));
+  const widths = [128, 64, 256, 32, 64, 64, 64];
+  const tables = Array.from({ length: 16 }, (_, slot) => {
+    const own = pages
+      .filter(({ key }) => Math.floor(key / 2 ** 32) === slot)
+      .sort((left, right) => left.key - right.key);
+    const entries = chunks(concatBytes(...own.map(({ bytes }) => bytes)), widths[slot] ?? 64);
+    return counted(entries.map((entry) => tree(chunks(entry, 32))));
+  });
+  return toHex(counted(tables));
+}
+
+describe("LEDG-20: the root of the pages", () => {
+  test("is what a plain computation over all entries gives, as tables grow past pages and shrink", () => {
+    const run = Run.of(genesis);
+    const pages = new Pages();
+    for (let step = 0; step < 24; step += 1) {
+      story(run, step, step + 1);
+      const { checkpoint } = (run.history.at(-1) as Ran).executed;
+      if (checkpoint === undefined) continue;
+      pages.take(checkpoint.pages);
+      expect(plainRoot(pages.list())).toBe(checkpoint.stateRoot);
+    }
+    // Everything pending expires: the table empties page by page.
+    for (let step = 0; run.ledger.pendingCount > 0 || run.ledger.height % 3 !== 0; step += 1) {
+      run.block([], START + 1_000_000 + step);
+      const { checkpoint } = (run.history.at(-1) as Ran).executed;
+      if (checkpoint === undefined) continue;
+      pages.take(checkpoint.pages);
+      expect(plainRoot(pages.list())).toBe(checkpoint.stateRoot);
+    }
   });
 });
 
