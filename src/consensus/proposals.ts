@@ -48,8 +48,7 @@ export function tryPropose(step: Step): void {
   const timestamp = Math.max(Math.floor(step.wall), parent.timestamp + 1);
   const claim = newestClaim(state, parent);
   const body = parent.height + 1 - claim.height > EXECUTION_LAG_MAX ? [] : selectBatches(state, parent, timestamp);
-  const isFresh = claim.height > parent.executed.height;
-  if (body.length === 0 && !isFresh && !heartbeatDue(step) && !deadlineDue(step, parent)) {
+  if (body.length === 0 && !isClaimDue(state, parent, claim) && !heartbeatDue(step) && !deadlineDue(step, parent)) {
     const waitedMs = step.at - state.pace.enteredAt;
     const waitMs = viewTimeoutMs(state) / 3;
     if (waitedMs < waitMs) {
@@ -62,6 +61,10 @@ export function tryPropose(step: Step): void {
   }
   propose(step, makeBlock(state, { parent, timestamp, claim, body }));
 }
+
+/** Whether the claim is the first to cover the last results that anyone waits for. */
+const isClaimDue = (state: AgreementState, parent: Parent, claim: Claim): boolean =>
+  parent.executed.height < state.lastEventfulHeight && claim.height >= state.lastEventfulHeight;
 
 function newestClaim(state: AgreementState, parent: Parent): Claim {
   if (state.executedHeight <= parent.executed.height) return parent.executed;
