@@ -19,7 +19,6 @@ import {
 import { ROLE_AUTHORITY, ROLE_BANK } from "./participants.js";
 import { KIND_ACTION, swapBytes } from "./seen-ids.js";
 import type { State } from "./state.js";
-import type { BlockTime } from "./transfer-judge.js";
 import { COUNT_WORD, HEADER_WORDS, RECORD_WORDS } from "./transfer-words.js";
 
 /** Words of an account record. */
@@ -38,16 +37,11 @@ const OPENING_FLAGS = 3 << 16;
 /** Executes the batches that open accounts and that freeze, unfreeze and close them. */
 export class AccountExecution {
   readonly #state: State;
-  #height = 0;
   #words: Uint32Array = new Uint32Array(0);
   #participant = 0;
 
   constructor(state: State) {
     this.#state = state;
-  }
-
-  openBlock(block: BlockTime): void {
-    this.#height = block.height;
   }
 
   /** @param words the whole signed batch, well formed and signed by a key in scope */
@@ -147,7 +141,7 @@ export class AccountExecution {
       const outcome = log.count;
       log.add(code, participant, batch, record);
       if (refusal === 0) log.debit(account);
-      ids.consume(words, at, { code, kind: KIND_ACTION, height: this.#height, outcome });
+      ids.consume(words, at, code, KIND_ACTION, outcome);
     }
     return codes;
   }

@@ -14,10 +14,10 @@ const MOVED_PER_INSERT = 8;
 export class IdIndex {
   readonly #table: EntryTable;
   readonly #seed: number;
-  #slots = new Uint32Array(CAPACITY_MIN * 2);
+  #slots = new Int32Array(CAPACITY_MIN * 2);
   #mask = CAPACITY_MIN - 1;
   #used = 0;
-  #old: Uint32Array | undefined;
+  #old: Int32Array | undefined;
   #oldCursor = 0;
 
   constructor(table: EntryTable, seed: number) {
@@ -27,51 +27,58 @@ export class IdIndex {
 
   /** Index of the entry with the id whose four words begin at `words[at]`; −1 if there is none. */
   findAt(words: Uint32Array, at: number): number {
-    const word0 = words[at] as number;
-    const word1 = words[at + 1] as number;
-    const word2 = words[at + 2] as number;
-    const word3 = words[at + 3] as number;
-    const hash = this.#hash(word0, word1, word2, word3);
-    const found = this.#probe(this.#slots, this.#mask, hash, word0, word1, word2, word3);
+    return this.findHashed(this.hashAt(words, at), words, at);
+  }
+
+  /** `findAt` for an id that was hashed before. */
+  findHashed(hash: number, words: Uint32Array, at: number): number {
+    const found = this.#probe(this.#slots, this.#mask, hash, words, at);
     if (found >= 0 || this.#old === undefined) return found;
-    return this.#probe(this.#old, this.#old.length / 2 - 1, hash, word0, word1, word2, word3);
+    return this.#probe(this.#old, this.#old.length / 2 - 1, hash, words, at);
+  }
+
+  /**
+   * Reads the first slot that `findHashed` will look at and returns what is there, for nothing: many such
+   * reads in a row wait for memory together, those of `findHashed` one after the other.
+   */
+  warm(hash: number): number {
+    return this.#slots[(hash & this.#mask) * 2] as number;
   }
 
   /** Adds an entry whose id is not in the index. */
   insert(index: number): void {
-    const words = this.#table.wordsOf(index);
-    const base = this.#table.baseOf(index);
-    const hash = this.#hash(
-      words[base] as number,
-      words[base + 1] as number,
-      words[base + 2] as number,
-      words[base + 3] as number,
-    );
+    const hash = this.hashAt(this.#table.wordsOf(index), this.#table.baseOf(index));
     if (this.#old !== undefined) this.#move(this.#old);
     else if (this.#used * 2 >= this.#mask) this.#grow();
     this.#place(hash, index + 1);
   }
 
-  #probe(
-    slots: Uint32Array,
-    mask: number,
-    hash: number,
-    word0: number,
-    word1: number,
-    word2: number,
-    word3: number,
-  ): number {
+  /** Signed 32-bit hash; murmur3's mixing, which spreads every bit of random or counting ids. */
+  hashAt(words: Uint32Array, at: number): number {
+    let hash = this.#seed;
+    hash = mix(hash, words[at] as number);
+    hash = mix(hash, words[at + 1] as number);
+    hash = mix(hash, words[at + 2] as number);
+    hash = mix(hash, words[at + 3] as number);
+    hash ^= hash >>> 16;
+    hash = Math.imul(hash, 0x85eb_ca6b);
+    hash ^= hash >>> 13;
+    hash = Math.imul(hash, 0xc2b2_ae35);
+    return hash ^ (hash >>> 16);
+  }
+
+  #probe(slots: Int32Array, mask: number, hash: number, words: Uint32Array, at: number): number {
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const entry = slots[slot * 2 + 1] as number;
       if (entry === 0) return -1;
       if (slots[slot * 2] !== hash) continue;
-      const words = this.#table.wordsOf(entry - 1);
+      const found = this.#table.wordsOf(entry - 1);
       const base = this.#table.baseOf(entry - 1);
       if (
-        words[base] === word0 &&
-        words[base + 1] === word1 &&
-        words[base + 2] === word2 &&
-        words[base + 3] === word3
+        found[base] === words[at] &&
+        found[base + 1] === words[at + 1] &&
+        found[base + 2] === words[at + 2] &&
+        found[base + 3] === words[at + 3]
       ) {
         return entry - 1;
       }
@@ -91,12 +98,12 @@ export class IdIndex {
     this.#old = this.#slots;
     this.#oldCursor = 0;
     this.#mask = this.#mask * 2 + 1;
-    this.#slots = new Uint32Array((this.#mask + 1) * 2);
+    this.#slots = new Int32Array((this.#mask + 1) * 2);
     this.#used = 0;
     this.#move(this.#old);
   }
 
-  #move(old: Uint32Array): void {
+  #move(old: Int32Array): void {
     const end = Math.min(this.#oldCursor + MOVED_PER_INSERT, old.length / 2);
     for (let slot = this.#oldCursor; slot < end; slot += 1) {
       const entry = old[slot * 2 + 1] as number;
@@ -104,20 +111,6 @@ export class IdIndex {
     }
     this.#oldCursor = end;
     if (end === old.length / 2) this.#old = undefined;
-  }
-
-  /** 32 bits, unsigned; murmur3's mixing, which spreads every bit of random or counting ids. */
-  #hash(word0: number, word1: number, word2: number, word3: number): number {
-    let hash = this.#seed;
-    hash = mix(hash, word0);
-    hash = mix(hash, word1);
-    hash = mix(hash, word2);
-    hash = mix(hash, word3);
-    hash ^= hash >>> 16;
-    hash = Math.imul(hash, 0x85eb_ca6b);
-    hash ^= hash >>> 13;
-    hash = Math.imul(hash, 0xc2b2_ae35);
-    return (hash ^ (hash >>> 16)) >>> 0;
   }
 }
 

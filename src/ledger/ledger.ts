@@ -1,4 +1,4 @@
-import { countedPath, countedRoot, hashOutcomeLeaves } from "../crypto/index.js";
+import { countedPath, countedRoot } from "../crypto/index.js";
 import {
   type AccountProof,
   type BatchHeader,
@@ -23,7 +23,7 @@ import { ACCOUNT_PAGE_ENTRIES, ACCOUNT_WORDS } from "./accounts.js";
 import { conservationOf } from "./conservation.js";
 import type { Checkpoint, ExecutedBlock, OrderedBatch, OrderedBlock, StatePage } from "./contract.js";
 import { genesisState } from "./genesis-ledger.js";
-import { outcomeLeaves } from "./outcomes.js";
+import { outcomeLeafHashes } from "./outcomes.js";
 import { ROLE_AUTHORITY } from "./participants.js";
 import type { State } from "./state.js";
 import { stateFromPages } from "./state-pages.js";
@@ -112,14 +112,13 @@ export class Ledger {
     };
     log.open(block.height, block.timestamp);
     this.#transfers.openBlock(time);
-    this.#accounts.openBlock(time);
     this.#transfers.expireDue(rules.rulebook.expiriesPerBlockMax);
     const codes = this.#executeBatches(block.batches);
     pendings.tidy();
     this.#height = block.height;
     const outcomes = log.finish();
-    const leaves = outcomeLeaves(outcomes, (index) => (block.batches[index] as OrderedBatch).bytes);
-    const receiptsRoot = toHex(countedRoot(hashOutcomeLeaves(leaves))) as Digest;
+    const hashes = outcomeLeafHashes(outcomes, (index) => (block.batches[index] as OrderedBatch).bytes);
+    const receiptsRoot = toHex(countedRoot(hashes)) as Digest;
     const checkpoint = block.height % rules.rulebook.checkpointBlocks === 0 ? this.#checkpoint() : undefined;
     return {
       leaf: {

@@ -1,4 +1,4 @@
-import { hashPairs, sha256 } from "../crypto/index.js";
+import { hashOutcomeLeaves, hashPairs, sha256 } from "../crypto/index.js";
 import {
   BATCH_HEADER_BYTES,
   type Balances,
@@ -106,51 +106,102 @@ export function outcomeAt(outcomes: Uint8Array, index: number, batchAt: BatchAt)
 
 /**
  * All leaves of a block, 256 bytes each in order: record ‖ outcome ‖ debit commitment ‖ credit commitment.
- * The receipts root is `countedRoot(hashOutcomeLeaves(leaves))`. Bulk work: everything is laid out first and
- * hashed in three native calls.
+ * The receipts root is `countedRoot(outcomeLeafHashes(…))`.
  */
 export function outcomeLeaves(outcomes: Uint8Array, batchAt: BatchAt): Uint8Array {
   const blob = open(outcomes);
   const leaves = new Uint32Array(blob.count * LEAF_WORDS);
-  const balances = new Uint32Array(blob.count * 32);
-  const blindings = new Uint32Array(blob.count * 32);
-  let batchIndex = log.NO_BATCH;
-  let batch: Uint32Array = new Uint32Array(0);
-  for (let index = 0; index < blob.count; index += 1) {
-    const at = entryAt(index);
-    const isSystem = ((blob.words[at] as number) & (log.PART_SYSTEM << 24)) !== 0;
-    const wanted = blob.words[at + log.ENTRY_BATCH] as number;
-    if (!isSystem && wanted !== batchIndex) {
-      batchIndex = wanted;
-      batch = alignedWords(batchAt(wanted));
-    }
-    const source = isSystem ? blob.words : batch;
-    const recordAt = isSystem
-      ? systemAt(blob, at)
-      : HEADER_WORDS + (blob.words[at + log.ENTRY_RECORD] as number) * RECORD_WORDS;
-    const saltAt = isSystem ? recordAt + RECORD_WORDS : SALT_WORD;
-    for (let word = 0; word < RECORD_WORDS; word += 1)
-      leaves[index * LEAF_WORDS + word] = source[recordAt + word] as number;
-    writeOutcomeWords(blob.words, at, leaves, index * LEAF_WORDS + RECORD_WORDS);
-    copyBalances(blob, at, balances, index * 32);
-    for (let side = 0; side < 2; side += 1) {
-      const to = index * 32 + side * 16;
-      for (let word = 0; word < 8; word += 1) blindings[to + word] = source[saltAt + word] as number;
-      blindings[to + 8] = blob.words[at + log.ENTRY_RECORD] as number;
-      blindings[to + 9] = side === 0 ? COMMITMENT_SIDE.debit : COMMITMENT_SIDE.credit;
-    }
+  const writer = new LeafWriter(blob, batchAt);
+  for (let from = 0; from < blob.count; from += CHUNK) {
+    const to = Math.min(blob.count, from + CHUNK);
+    writer.write(from, to, leaves.subarray(from * LEAF_WORDS, to * LEAF_WORDS));
   }
-  commit(leaves, balances, blindings);
-  return new Uint8Array(leaves.buffer);
+  return bytesOf(leaves);
+}
+
+/** Hashes of all leaves of a block, 32 bytes each in order: `countedPath` over them is a receipt's path. */
+export function outcomeLeafHashes(outcomes: Uint8Array, batchAt: BatchAt): Uint8Array {
+  const blob = open(outcomes);
+  const hashes = new Uint8Array(blob.count * 32);
+  const leaves = new Uint32Array(Math.min(blob.count, CHUNK) * LEAF_WORDS);
+  const writer = new LeafWriter(blob, batchAt);
+  for (let from = 0; from < blob.count; from += CHUNK) {
+    const to = Math.min(blob.count, from + CHUNK);
+    const chunk = leaves.subarray(0, (to - from) * LEAF_WORDS);
+    writer.write(from, to, chunk);
+    hashes.set(hashOutcomeLeaves(bytesOf(chunk)), from * 32);
+  }
+  return hashes;
 }
 
 const LEAF_WORDS = OUTCOME_LEAF_BYTES / 4;
 const COMMITMENTS_WORD = OUTCOME_LEAF_FIELDS.debitCommitment / 4;
+/** Leaves laid out and hashed together: many for each native call, few enough to stay in the cache. */
+const CHUNK = 512;
+
+/** Lays out leaves in bulk; the commitments of a chunk cost three native calls. */
+class LeafWriter {
+  readonly #blob: Blob;
+  readonly #batchAt: BatchAt;
+  readonly #balances: Uint32Array;
+  readonly #blindings: Uint32Array;
+  #batchIndex = log.NO_BATCH;
+  #batch: Uint32Array = new Uint32Array(0);
+
+  constructor(blob: Blob, batchAt: BatchAt) {
+    this.#blob = blob;
+    this.#batchAt = batchAt;
+    this.#balances = new Uint32Array(Math.min(blob.count, CHUNK) * 32);
+    this.#blindings = new Uint32Array(Math.min(blob.count, CHUNK) * 32);
+  }
+
+  /** Fills `leaves` with those of the outcomes `from` … `to`−1, at most a chunk. */
+  write(from: number, to: number, leaves: Uint32Array): void {
+    const { words } = this.#blob;
+    for (let index = from; index < to; index += 1) {
+      const at = entryAt(index);
+      const place = index - from;
+      const isSystem = ((words[at] as number) & (log.PART_SYSTEM << 24)) !== 0;
+      const record = words[at + log.ENTRY_RECORD] as number;
+      const source = isSystem ? words : this.#batchOf(words[at + log.ENTRY_BATCH] as number);
+      const recordAt = isSystem ? systemAt(this.#blob, at) : HEADER_WORDS + record * RECORD_WORDS;
+      const leafAt = place * LEAF_WORDS;
+      for (let word = 0; word < RECORD_WORDS; word += 1) leaves[leafAt + word] = source[recordAt + word] as number;
+      writeOutcomeWords(words, at, leaves, leafAt + RECORD_WORDS);
+      copyBalances(this.#blob, at, this.#balances, place * 32);
+      this.#writeBlindings(source, isSystem ? recordAt + RECORD_WORDS : SALT_WORD, record, place * 32);
+    }
+    const used = (to - from) * 32;
+    commit(leaves, this.#balances.subarray(0, used), this.#blindings.subarray(0, used));
+  }
+
+  #batchOf(index: number): Uint32Array {
+    if (index !== this.#batchIndex) {
+      this.#batchIndex = index;
+      this.#batch = alignedWords(this.#batchAt(index));
+    }
+    return this.#batch;
+  }
+
+  /** Preimages of both sides' blindings: salt ‖ record index ‖ side. */
+  #writeBlindings(source: Uint32Array, saltAt: number, record: number, to: number): void {
+    const blindings = this.#blindings;
+    for (let word = 0; word < 8; word += 1) {
+      const salt = source[saltAt + word] as number;
+      blindings[to + word] = salt;
+      blindings[to + 16 + word] = salt;
+    }
+    blindings[to + 8] = record;
+    blindings[to + 9] = COMMITMENT_SIDE.debit;
+    blindings[to + 24] = record;
+    blindings[to + 25] = COMMITMENT_SIDE.credit;
+  }
+}
 
 /** Writes both commitments of every leaf: H(H(account ‖ settlement) ‖ H(blinding's preimage)). */
 function commit(leaves: Uint32Array, balances: Uint32Array, blindings: Uint32Array): void {
-  const hidden = new Uint32Array(hashPairs(bytesOf(balances)).buffer);
-  const hiding = new Uint32Array(hashPairs(bytesOf(blindings)).buffer);
+  const hidden = alignedWords(hashPairs(bytesOf(balances)));
+  const hiding = alignedWords(hashPairs(bytesOf(blindings)));
   const pairs = new Uint32Array(hidden.length * 2);
   for (let at = 0; at < hidden.length; at += 8) {
     for (let word = 0; word < 8; word += 1) {
@@ -158,9 +209,8 @@ function commit(leaves: Uint32Array, balances: Uint32Array, blindings: Uint32Arr
       pairs[at * 2 + 8 + word] = hiding[at + word] as number;
     }
   }
-  const commitments = new Uint32Array(hashPairs(bytesOf(pairs)).buffer);
-  for (let at = 0; at < commitments.length; at += 16) {
-    const to = (at / 16) * LEAF_WORDS + COMMITMENTS_WORD;
+  const commitments = alignedWords(hashPairs(bytesOf(pairs)));
+  for (let at = 0, to = COMMITMENTS_WORD; at < commitments.length; at += 16, to += LEAF_WORDS) {
     for (let word = 0; word < 16; word += 1) leaves[to + word] = commitments[at + word] as number;
   }
 }
@@ -237,10 +287,9 @@ function copyBalances(blob: Blob, at: number, balances: Uint32Array, to: number)
   const tail = blob.tail + (words[at + log.ENTRY_TAIL] as number);
   for (let word = 0; word < 8; word += 1) {
     balances[to + word] = words[at + log.ENTRY_DEBIT_BALANCES + word] as number;
+    balances[to + 8 + word] = hasSettlement ? (words[tail + word] as number) : 0;
     balances[to + 16 + word] = words[at + log.ENTRY_CREDIT_BALANCES + word] as number;
-    if (!hasSettlement) continue;
-    balances[to + 8 + word] = words[tail + word] as number;
-    balances[to + 24 + word] = words[tail + 8 + word] as number;
+    balances[to + 24 + word] = hasSettlement ? (words[tail + 8 + word] as number) : 0;
   }
 }
 

@@ -58,24 +58,31 @@ export class SeenIds {
   readonly table = new EntryTable(ID_WORDS, ID_PAGE_ENTRIES);
   readonly index: IdIndex;
   readonly #scratch = new Uint32Array(5);
+  #height = 0 as Height;
 
   constructor(hashSeed: number) {
     this.index = new IdIndex(this.table, hashSeed);
   }
 
-  /** Consumes the id of the record at `record[at]` with its first result. */
-  consume(
-    record: Uint32Array,
-    at: number,
-    result: { readonly code: number; readonly kind: number; readonly height: number; readonly outcome: number },
-  ): number {
+  /** Ids consumed from here on have their first result in this block. */
+  openBlock(height: Height): void {
+    this.#height = height;
+  }
+
+  /**
+   * Consumes the id of the record at `record[at]` with its first result. Plain arguments, since an object
+   * for each transfer would cost more than all the rest of this.
+   *
+   * @param outcome index of its outcome in the block
+   */
+  consume(record: Uint32Array, at: number, code: number, kind: number, outcome: number): number {
     const index = this.table.append();
     const words = this.table.wordsOf(index);
     const base = this.table.baseOf(index);
     for (let word = 0; word < 4; word += 1) words[base + word] = record[at + word] as number;
-    words[base + CODE_AND_KIND] = result.code | (result.kind << 16);
-    words[base + OUTCOME_INDEX] = result.outcome;
-    writeCount(words, base + OUTCOME_HEIGHT, result.height);
+    words[base + CODE_AND_KIND] = code | (kind << 16);
+    words[base + OUTCOME_INDEX] = outcome;
+    writeCount(words, base + OUTCOME_HEIGHT, this.#height);
     fingerprint(record, at, this.#scratch);
     words.set(this.#scratch, base + FINGERPRINT);
     this.index.insert(index);

@@ -7,7 +7,7 @@ import { NO_BATCH } from "./outcome-log.js";
 import * as pending from "./pendings.js";
 import { KIND_TRANSFER, STATE_EXPIRED, STATE_POSTED, STATE_VOIDED } from "./seen-ids.js";
 import type { State } from "./state.js";
-import { type BlockTime, TransferJudge } from "./transfer-judge.js";
+import { type BlockTime, PREPARED_MAX, TransferJudge } from "./transfer-judge.js";
 import {
   COUNT_WORD,
   FLAGS,
@@ -44,6 +44,8 @@ export class TransferExecution {
   #words: Uint32Array = new Uint32Array(0);
   #participant = 0;
   #batch = 0;
+  /** Records of the batch that the judge has looked up accounts for. */
+  #prepared = 0;
 
   constructor(state: State) {
     this.#state = state;
@@ -52,6 +54,7 @@ export class TransferExecution {
 
   openBlock(block: BlockTime): void {
     this.#height = block.height;
+    this.#state.ids.openBlock(block.height);
     this.#timestamp = block.timestamp;
     this.#day = block.schemeDay;
     this.#judge.openBlock(block);
@@ -65,7 +68,9 @@ export class TransferExecution {
     this.#judge.openBatch(words, participant);
     const count = words[COUNT_WORD] as number;
     const codes = new Uint16Array(count);
+    this.#prepared = 0;
     for (let record = 0; record < count; ) {
+      this.#prepareTo(record + 1, count);
       const flags = words[HEADER_WORDS + record * RECORD_WORDS + FLAGS] as number;
       if ((flags & LINKED) !== 0) record = this.#executeChain(codes, record, count);
       else {
@@ -99,6 +104,15 @@ export class TransferExecution {
     }
   }
 
+  /** Prepares records ahead until at least the first `end` of the batch's `count` are prepared. */
+  #prepareTo(end: number, count: number): void {
+    while (this.#prepared < end) {
+      const to = Math.min(count, this.#prepared + PREPARED_MAX);
+      this.#judge.prepare(this.#prepared, to);
+      this.#prepared = to;
+    }
+  }
+
   #executeOne(record: number): number {
     const at = HEADER_WORDS + record * RECORD_WORDS;
     const code = this.#judge.judge(at);
@@ -113,6 +127,7 @@ export class TransferExecution {
     while (last < count && this.#isLinked(last)) last += 1;
     const isOpen = last === count;
     const end = isOpen ? count : last + 1;
+    this.#prepareTo(end, count);
     if (isOpen) {
       this.#failChain(codes, { first, failed: count - 1, end, code: RESULT.linked_event_chain_open, done: 0 });
       return end;
@@ -170,7 +185,7 @@ export class TransferExecution {
     const state = this.#state;
     const outcome = state.log.count;
     state.log.add(code, this.#participant, this.#batch, record);
-    state.ids.consume(this.#words, at, { code, kind: KIND_TRANSFER, height: this.#height, outcome });
+    state.ids.consume(this.#words, at, code, KIND_TRANSFER, outcome);
   }
 
   #perform(at: number, record: number, code: number): void {
@@ -183,7 +198,7 @@ export class TransferExecution {
     const outcome = state.log.count;
     state.log.add(code, this.#participant, this.#batch, record);
     this.#logSides();
-    const seen = state.ids.consume(this.#words, at, { code, kind: KIND_TRANSFER, height: this.#height, outcome });
+    const seen = state.ids.consume(this.#words, at, code, KIND_TRANSFER, outcome);
     if (isResolution) this.#resolve(code === POSTED ? STATE_POSTED : STATE_VOIDED, outcome);
     else {
       const rail = railAt(this.#words, at);
