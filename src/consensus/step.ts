@@ -8,7 +8,7 @@ import { advance, finalize, joinTimeout, onBlocks, onCertificate, onCommitProof,
 import { tryPrepare, tryPropose } from "./proposals.js";
 import { recordedVotes } from "./signer.js";
 import { type AgreementState, leaderOf, type Step } from "./state.js";
-import { count, dropBadVotes, isWithinWindow } from "./tallies.js";
+import { checkQuorum, count, endCheck, isWithinWindow } from "./tallies.js";
 
 /** The two clocks of an event: monotonic and UTC milliseconds. */
 export interface Time {
@@ -153,8 +153,11 @@ function onVotesChecked(context: Step, event: Extract<Event, { type: "votes-chec
   const { state, out } = context;
   const { subject, certificate, bad } = event;
   if (bad.length > 0) out.push({ type: "observe", fact: { type: "bad-votes", signers: bad, view: subject.view } });
-  dropBadVotes(context, subject, bad);
-  if (certificate === undefined) return;
+  endCheck(context, subject, bad);
+  if (certificate === undefined) {
+    if (bad.length > 0) checkQuorum(context, subject);
+    return;
+  }
   if (subject.kind !== "COMMIT") {
     onCertificate(context, certificate);
     return;

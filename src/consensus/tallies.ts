@@ -94,11 +94,10 @@ export function isKnown(state: AgreementState, subject: VoteSubject): boolean {
   }
 }
 
-/** Drops votes that did not verify; the rest may still be, or become, a quorum. */
-export function dropBadVotes(step: Step, subject: VoteSubject, bad: readonly ValidatorIndex[]): void {
+/** Ends a check: drops votes that did not verify; without them, the rest may still be a quorum. */
+export function endCheck(step: Step, subject: VoteSubject, bad: readonly ValidatorIndex[]): void {
   const tally = step.state.tallies.get(subject.view);
   if (tally === undefined) return;
   tally.checking.delete(`${subject.kind}:${subject.hash}`);
   for (const signer of bad) tally.votes[subject.kind].delete(signer);
-  checkQuorum(step, subject);
 }

@@ -1,7 +1,15 @@
-import { aggregatePublicKeys, aggregateSignatures, PublicKey, SecretKey, Signature, verify } from "@chainsafe/blst";
+import {
+  aggregatePublicKeys,
+  aggregateSignatures,
+  PublicKey,
+  SecretKey,
+  Signature,
+  verify,
+  verifyMultipleAggregateSignatures,
+} from "@chainsafe/blst";
 import { assert } from "../primitives/index.js";
 import { unshared } from "./hash.js";
-import type { CertificateScheme, SetVerifier, SignedBy } from "./interface.js";
+import type { CertificateScheme, SetVerifier, SignedBy, SignedByAll } from "./interface.js";
 import { BLS_KEY_BYTES, BLS_SIGNATURE_BYTES, provePossession, verifyPossession } from "./portable-bls12381.js";
 import { areAscending, inSignerOrder, requireDistinct } from "./signature-list.js";
 
@@ -62,6 +70,18 @@ class BlsVerifier implements SetVerifier {
     const parsed = parseSignature(signature);
     const key = parsed === undefined ? undefined : this.#aggregate(signers);
     return parsed !== undefined && key !== undefined && verify(unshared(message), key, parsed);
+  }
+
+  /** One product of pairings under random weights, so that no two bad ones can hide each other (attack 11). */
+  verifyAll(items: readonly SignedByAll[]): boolean {
+    const sets: { msg: Uint8Array; pk: PublicKey; sig: Signature }[] = [];
+    for (const { signers, message, signature } of items) {
+      const sig = areAscending(signers, this.#keys.length) ? parseSignature(signature) : undefined;
+      const pk = sig === undefined ? undefined : this.#aggregate(signers);
+      if (sig === undefined || pk === undefined) return false;
+      sets.push({ msg: unshared(message), pk, sig });
+    }
+    return sets.length === 0 || verifyMultipleAggregateSignatures(sets);
   }
 
   /** Sum of the signers' keys; undefined in the one case that colluders' keys cancel to the identity. */

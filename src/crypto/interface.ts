@@ -31,6 +31,13 @@ export interface Ed25519 {
   isSafePublicKey(publicKey: Uint8Array): boolean;
 }
 
+/** Something that a set of validators signed together; `signers` are distinct and ascending. */
+export interface SignedByAll {
+  readonly signers: readonly number[];
+  readonly message: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
 export interface SignedBy {
   readonly signer: number;
   readonly signature: Uint8Array;
@@ -66,6 +73,8 @@ export interface SetVerifier {
   combine(votes: readonly SignedBy[]): Uint8Array | undefined;
   /** @param signers distinct indices in ascending order; the caller has checked the quorum */
   verifyCertificate(signers: readonly number[], message: Uint8Array, signature: Uint8Array): boolean;
+  /** Whether all of these verify; cheaper together than one by one where the scheme allows it. */
+  verifyAll(items: readonly SignedByAll[]): boolean;
 }
 
 /** Everything that offline verification needs. */

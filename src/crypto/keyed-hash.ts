@@ -1,5 +1,5 @@
 import { assert, concatBytes, equalBytes, utf8 } from "../primitives/index.js";
-import type { CertificateScheme, SetVerifier, Sha256, SignedBy } from "./interface.js";
+import type { CertificateScheme, SetVerifier, Sha256, SignedBy, SignedByAll } from "./interface.js";
 import { areAscending, inSignerOrder, requireDistinct } from "./signature-list.js";
 
 const BYTES = 32;
@@ -53,6 +53,10 @@ class KeyedHashVerifier implements SetVerifier {
     const ordered = inSignerOrder(votes, this.#keys.length);
     if (ordered === undefined || ordered.some(({ signature }) => signature.length !== BYTES)) return undefined;
     return exclusiveOr(ordered.map(({ signature }) => signature));
+  }
+
+  verifyAll(items: readonly SignedByAll[]): boolean {
+    return items.every(({ signers, message, signature }) => this.verifyCertificate(signers, message, signature));
   }
 
   verifyCertificate(signers: readonly number[], message: Uint8Array, signature: Uint8Array): boolean {

@@ -2,7 +2,7 @@ import { bls12_381 } from "@noble/curves/bls12-381.js";
 import { expand, extract } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { assert, concatBytes, equalBytes, utf8 } from "../primitives/index.js";
-import type { CertificateScheme, SetVerifier, SignedBy } from "./interface.js";
+import type { CertificateScheme, SetVerifier, SignedBy, SignedByAll } from "./interface.js";
 import { areAscending, inSignerOrder, requireDistinct } from "./signature-list.js";
 
 export const BLS_KEY_BYTES = 48;
@@ -76,6 +76,10 @@ class PortableBlsVerifier implements SetVerifier {
     if (!signatures.every((signature) => signature !== undefined)) return undefined;
     const sum = signatures.reduce((partial, signature) => partial.add(signature));
     return sum.is0() ? undefined : sum.toBytes();
+  }
+
+  verifyAll(items: readonly SignedByAll[]): boolean {
+    return items.every(({ signers, message, signature }) => this.verifyCertificate(signers, message, signature));
   }
 
   verifyCertificate(signers: readonly number[], message: Uint8Array, signature: Uint8Array): boolean {

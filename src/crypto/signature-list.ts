@@ -1,5 +1,5 @@
 import { concatBytes, utf8 } from "../primitives/index.js";
-import type { CertificateScheme, Ed25519, SetVerifier, SignedBy } from "./interface.js";
+import type { CertificateScheme, Ed25519, SetVerifier, SignedBy, SignedByAll } from "./interface.js";
 
 const KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;
@@ -47,6 +47,10 @@ class SignatureListVerifier implements SetVerifier {
     if (ordered === undefined || ordered.some(({ signature }) => signature.length !== SIGNATURE_BYTES))
       return undefined;
     return concatBytes(...ordered.map(({ signature }) => signature));
+  }
+
+  verifyAll(items: readonly SignedByAll[]): boolean {
+    return items.every(({ signers, message, signature }) => this.verifyCertificate(signers, message, signature));
   }
 
   verifyCertificate(signers: readonly number[], message: Uint8Array, signature: Uint8Array): boolean {

@@ -1,4 +1,4 @@
-import type { SetVerifier, Sha256 } from "../crypto/index.js";
+import type { SetVerifier, Sha256, SignedByAll } from "../crypto/index.js";
 import {
   concatBytes,
   type Digest,
@@ -105,22 +105,38 @@ export function makeValidatorSet(sha256: Sha256, epoch: Epoch, validators: reado
   return { epoch, members, hash: toHex(sha256(concatBytes(VALSET_TAG, writer.finish()))) as Digest };
 }
 
+/** The chain and set under which a certificate is checked. */
+export interface CertificateContext {
+  readonly chainId: Digest;
+  readonly set: ValidatorSet;
+}
+
 /**
- * Quorum, shape and signature of a certificate under the set of its epoch. The only place that accepts
- * one (SAFE-2); the empty, the padded and the sub-quorum bitmap are refused before any curve arithmetic.
+ * What a certificate of the right shape claims to have been signed; undefined for a wrong epoch, kind or
+ * bitmap. Every entry for certificates passes here (SAFE-2): the empty, the padded and the sub-quorum bitmap are
+ * refused before any curve arithmetic.
  */
+export function certificateClaim(
+  certificate: Certificate,
+  { chainId, set }: CertificateContext,
+): SignedByAll | undefined {
+  const n = set.members.length;
+  if (certificate.epoch !== set.epoch || certificate.view < 1) return undefined;
+  if ((certificate.kind === "TIMEOUT") !== (certificate.hash === ZERO_DIGEST)) return undefined;
+  if (n < 32 && certificate.signers >= 2 ** n) return undefined;
+  const signers = signersOf(certificate.signers);
+  if (signers.length < quorumOf(n)) return undefined;
+  const message = voteBytes(certificate, { chainId, valsetHash: set.hash });
+  return { signers, message, signature: certificate.signature };
+}
+
+/** Quorum, shape and signature of a certificate under the set of its epoch. */
 export function verifyCertificate(
   certificate: Certificate,
-  chain: { readonly chainId: Digest; readonly set: ValidatorSet; readonly verifier: SetVerifier },
+  context: CertificateContext & { readonly verifier: SetVerifier },
 ): boolean {
-  const n = chain.set.members.length;
-  if (certificate.epoch !== chain.set.epoch || certificate.view < 1) return false;
-  if ((certificate.kind === "TIMEOUT") !== (certificate.hash === ZERO_DIGEST)) return false;
-  if (n < 32 && certificate.signers >= 2 ** n) return false;
-  const signers = signersOf(certificate.signers);
-  if (signers.length < quorumOf(n)) return false;
-  const message = voteBytes(certificate, { chainId: chain.chainId, valsetHash: chain.set.hash });
-  return chain.verifier.verifyCertificate(signers, message, certificate.signature);
+  const claim = certificateClaim(certificate, context);
+  return claim !== undefined && context.verifier.verifyCertificate(claim.signers, claim.message, claim.signature);
 }
 
 /** Largest certificate signature: 31 Ed25519 signatures. */

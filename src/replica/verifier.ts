@@ -1,10 +1,11 @@
-import type { Admitted, AgreementMessage, AgreementState, Vote } from "../consensus/index.js";
+import type { Admitted, AgreementMessage, AgreementState, Proposal, Vote } from "../consensus/index.js";
 import { leaderOf } from "../consensus/index.js";
-import { type CertificateScheme, type SetVerifier, type SignedBy, sha256 } from "../crypto/index.js";
+import { type CertificateScheme, type SetVerifier, type SignedBy, type SignedByAll, sha256 } from "../crypto/index.js";
 import {
   bitmapOf,
   type Certificate,
   type CommitProof,
+  certificateClaim,
   encodeCertificate,
   type VoteSubject,
   verifyCertificate,
@@ -18,6 +19,8 @@ const VERIFIED_MAX = 4_096;
 export type Admission =
   | { readonly type: "admitted"; readonly message: Admitted<AgreementMessage> }
   | { readonly type: "refused"; readonly reason: string };
+
+type ValidatorVote = SignedBy & { readonly signer: ValidatorIndex };
 
 /** Result of checking q or more equal votes. */
 export interface CheckedVotes {
@@ -47,7 +50,7 @@ export class Verifier {
   admit(from: ValidatorIndex, message: AgreementMessage, isKnown: (subject: VoteSubject) => boolean): Admission {
     switch (message.type) {
       case "proposal":
-        return this.#admitProposal(from, message);
+        return this.#admitProposal(from, message.proposal);
       case "vote":
         return this.#admitVote(message.vote, isKnown);
       case "certificate":
@@ -80,60 +83,78 @@ export class Verifier {
   }
 
   /** One check for all votes; on failure the bad ones are isolated by halving, and the rest may still do. */
-  checkVotes(subject: VoteSubject, votes: readonly (SignedBy & { readonly signer: ValidatorIndex })[]): CheckedVotes {
+  checkVotes(subject: VoteSubject, votes: readonly ValidatorVote[]): CheckedVotes {
     const message = this.#bytes(subject);
+    const whole = this.#combineValid(votes, message);
+    if (whole !== undefined) return { certificate: this.#certify(subject, votes, whole), bad: [] };
     const bad = this.#isolate(votes, message);
     for (const signer of bad) this.#suspects.add(signer);
-    const good = votes.filter((vote) => !bad.includes(vote.signer)).sort((left, right) => left.signer - right.signer);
-    if (good.length < this.#state.setting.quorum) return { certificate: undefined, bad };
-    const signature = this.#verifier.combine(good);
-    if (signature === undefined) return { certificate: undefined, bad };
-    const signers = bitmapOf(good.map((vote) => vote.signer));
-    const certificate: Certificate = { ...subject, signers, signature };
-    if (bad.length > 0 && !this.#isValid(certificate)) return { certificate: undefined, bad };
+    const good = votes.filter((vote) => !bad.includes(vote.signer));
+    const signature = good.length < this.#state.setting.quorum ? undefined : this.#combineValid(good, message);
+    return { certificate: signature === undefined ? undefined : this.#certify(subject, good, signature), bad };
+  }
+
+  #certify(subject: VoteSubject, votes: readonly ValidatorVote[], signature: Uint8Array): Certificate {
+    const certificate = { ...subject, signers: bitmapOf(votes.map((vote) => vote.signer)), signature };
     this.#remember(certificate);
-    return { certificate, bad };
+    return certificate;
   }
 
-  #isolate(votes: readonly (SignedBy & { readonly signer: ValidatorIndex })[], message: Uint8Array): ValidatorIndex[] {
-    if (this.#holdTogether(votes, message)) return [];
-    if (votes.length === 1) return votes.map((vote) => vote.signer);
-    const middle = Math.floor(votes.length / 2);
-    return [...this.#isolate(votes.slice(0, middle), message), ...this.#isolate(votes.slice(middle), message)];
-  }
-
-  #holdTogether(votes: readonly SignedBy[], message: Uint8Array): boolean {
+  /** The votes that do not verify, found by halving. */
+  #isolate(votes: readonly ValidatorVote[], message: Uint8Array): ValidatorIndex[] {
     const [only] = votes;
-    if (votes.length === 1 && only !== undefined)
-      return this.#verifier.verifyVote(only.signer, message, only.signature);
-    const ascending = [...votes].sort((left, right) => left.signer - right.signer);
-    const combined = this.#verifier.combine(ascending);
-    if (combined === undefined) return false;
-    return this.#verifier.verifyCertificate(
-      ascending.map((vote) => vote.signer),
-      message,
-      combined,
+    if (only === undefined) return [];
+    if (votes.length === 1) return this.#verifier.verifyVote(only.signer, message, only.signature) ? [] : [only.signer];
+    const middle = Math.floor(votes.length / 2);
+    return [votes.slice(0, middle), votes.slice(middle)].flatMap((half) =>
+      half.length > 1 && this.#combineValid(half, message) !== undefined ? [] : this.#isolate(half, message),
     );
   }
 
-  #admitProposal(from: ValidatorIndex, message: Extract<AgreementMessage, { type: "proposal" }>): Admission {
-    const { block, signature, commitProof } = message.proposal;
+  /** The sum of the votes, if it verifies. */
+  #combineValid(votes: readonly ValidatorVote[], message: Uint8Array): Uint8Array | undefined {
+    const combined = this.#verifier.combine(votes);
+    if (combined === undefined) return undefined;
+    const signers = votes.map((vote) => vote.signer).sort((left, right) => left - right);
+    return this.#verifier.verifyCertificate(signers, message, combined) ? combined : undefined;
+  }
+
+  #admitProposal(from: ValidatorIndex, proposal: Proposal): Admission {
+    const { block, signature, commitProof } = proposal;
     const { header } = block;
-    const { setting } = this.#state;
+    const { setting, head } = this.#state;
     if (header.epoch !== setting.set.epoch || header.chainId !== setting.chainId)
       return refused("a proposal of another chain or epoch");
     if (header.proposer !== from || leaderOf(setting, header.view) !== from)
       return refused("a proposal by another than the view's leader");
     const { epoch, view } = header;
-    if (!this.isValidVote({ kind: "PREPARE", epoch, view, hash: block.hash, signer: from, signature })) {
-      return refused("a proposal whose PREPARE does not verify");
+    const message = this.#bytes({ kind: "PREPARE", epoch, view, hash: block.hash });
+    // A finality that we know, whatever its signers, tells nothing; its signatures stay unchecked and are dropped.
+    const isNews =
+      commitProof !== undefined && !(commitProof.commit.hash === head.hash || commitProof.commit.view < head.view);
+    const certificates = [
+      ...(header.parentCertificate === undefined ? [] : [header.parentCertificate]),
+      ...header.skips,
+      ...(isNews ? [commitProof.prepare, commitProof.commit] : []),
+    ];
+    if (!this.#areValid(certificates, { signers: [from], message, signature })) {
+      return refused("a proposal with a signature that does not verify");
     }
-    if (header.parentCertificate !== undefined && !this.#isValid(header.parentCertificate))
-      return refused("a proposal on a bad certificate");
-    if (!header.skips.every((skip) => this.#isValid(skip))) return refused("a proposal with a bad skip certificate");
-    if (commitProof !== undefined && !this.isValidProof(commitProof))
-      return refused("a proposal with a bad finality proof");
-    return admitted(message);
+    return admitted({ type: "proposal", proposal: isNews ? proposal : { ...proposal, commitProof: undefined } });
+  }
+
+  /** Checks all of these certificates that are new, and one signature more, together. */
+  #areValid(certificates: readonly Certificate[], beside: SignedByAll): boolean {
+    const fresh = certificates.filter((certificate) => !this.#verified.has(keyOf(certificate)));
+    const claims: SignedByAll[] = [beside];
+    for (const certificate of fresh) {
+      const claim = certificateClaim(certificate, this.#state.setting);
+      if (claim === undefined) return false;
+      claims.push(claim);
+    }
+    if (!this.#verifier.verifyAll(claims)) return false;
+    for (const certificate of fresh) this.#remember(certificate);
+    return true;
   }
 
   #admitVote(vote: Vote, isKnown: (subject: VoteSubject) => boolean): Admission {
@@ -151,17 +172,12 @@ export class Verifier {
     if (this.#verified.has(key)) return true;
     const { chainId, set } = this.#state.setting;
     if (!verifyCertificate(certificate, { chainId, set, verifier: this.#verifier })) return false;
-    this.#verified.add(key);
-    this.#forgetOldest();
+    this.#remember(certificate);
     return true;
   }
 
   #remember(certificate: Certificate): void {
     this.#verified.add(keyOf(certificate));
-    this.#forgetOldest();
-  }
-
-  #forgetOldest(): void {
     if (this.#verified.size <= VERIFIED_MAX) return;
     for (const oldest of this.#verified) {
       this.#verified.delete(oldest);
