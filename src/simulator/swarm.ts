@@ -26,6 +26,8 @@ interface FaultPlan {
   readonly wiped: readonly number[];
   /** Honest validators that stay down for good when the rest heals. */
   readonly lost: readonly number[];
+  /** Whether every machine loses power at the moment before the healing. */
+  readonly endsInBlackout: boolean;
   /** Whether liars go on lying after the network has healed. */
   readonly lieOn: boolean;
 }
@@ -104,7 +106,7 @@ function draw(random: Random, seed: number, validators: number): { options: Simu
     else if (kind < 0.55) spent.twins.push(index);
     else if (kind < 0.65) spent.badClocks.push(index);
     else if (kind < 0.72) spent.wiped.push(index);
-    else if (kind < 0.82) spent.lost.push(index);
+    else if (kind < 0.9) spent.lost.push(index);
   }
   const skewMs: Record<number, number> = {};
   const executionMs: Record<number, number> = {};
@@ -152,6 +154,7 @@ function draw(random: Random, seed: number, validators: number): { options: Simu
       twinMove: often(spent.twins.length > 0 ? 0.8 : 0, 400),
       clockStep: often(spent.badClocks.length > 0 ? 0.5 : 0, 1_500),
     },
+    endsInBlackout: random.chance(0.25),
     lieOn: random.chance(0.5),
   };
   return { options, plan };
@@ -199,6 +202,7 @@ class Nemesis {
   /** Nothing new happens; what is down comes up with the healing. */
   end(): void {
     this.#isOver = true;
+    if (this.#plan.endsInBlackout) for (const node of this.#simulation.nodes) node.crash();
   }
 
   #repeat(meanMs: number, act: () => void): void {
