@@ -11,6 +11,8 @@ export interface DiskPlan {
   readonly writeMs: readonly [number, number];
   /** Probability that a write fails, and every later one of this life with it. */
   readonly failureRatio: number;
+  /** A broken disk, to see that the checkers notice: it says done before anything is kept. */
+  readonly acknowledgesEarly?: boolean;
 }
 
 interface Pending {
@@ -83,6 +85,7 @@ export class SimulatedStore implements Store {
       this.#port.at(this.#busyUntil, "disk-failed", () => done(failure));
       return;
     }
+    if (this.plan.acknowledgesEarly === true) this.#port.at(this.#port.now(), "disk-lies", done);
     // Pages are the only bytes that their owner may change again.
     const kept = write.checkpoint === undefined ? write : { ...write, checkpoint: copyPages(write.checkpoint) };
     const pending: Pending = { write: kept, isDone: false };
@@ -91,7 +94,7 @@ export class SimulatedStore implements Store {
       apply(this.#visible, pending.write);
       pending.isDone = true;
       if (pending.write.durable) this.#settle(this.#tail.indexOf(pending) + 1);
-      done();
+      if (this.plan.acknowledgesEarly !== true) done();
     });
   }
 

@@ -1,26 +1,40 @@
 import type { Message, Proposal } from "../../consensus/index.js";
 import type { Header } from "../../formats/index.js";
-import { type Digest, type Height, toHex, type ValidatorIndex, type View } from "../../primitives/index.js";
+import { type Digest, type Height, toHex, type View } from "../../primitives/index.js";
 import type { Behaviour, Puppet } from "./puppet.js";
 
 /** Byzantine in the leader's part: what it proposes is wrong, or differs from peer to peer. */
 
-const rewritingProposals = (
+/** One lie for all peers, so that it can win a quorum. */
+function rewritingProposals(
   name: string,
-  rewrite: (puppet: Puppet, proposal: Proposal, to: ValidatorIndex) => Proposal | undefined,
-): Behaviour => ({
-  name,
-  rewrite(puppet: Puppet, message: Message, to: ValidatorIndex): readonly Message[] {
-    if (message.type !== "proposal") return [message];
-    const proposal = rewrite(puppet, message.proposal, to);
-    return proposal === undefined ? [] : [{ type: "proposal", proposal }];
-  },
-});
+  rewrite: (puppet: Puppet, proposal: Proposal) => Proposal | undefined,
+): Behaviour {
+  const lies = new WeakMap<Proposal, readonly Message[]>();
+  return {
+    name,
+    rewrite(puppet: Puppet, message: Message): readonly Message[] {
+      if (message.type !== "proposal") return [message];
+      const known = lies.get(message.proposal);
+      if (known !== undefined) return known;
+      const proposal = rewrite(puppet, message.proposal);
+      const lie: readonly Message[] = proposal === undefined ? [] : [{ type: "proposal", proposal }];
+      lies.set(message.proposal, lie);
+      return lie;
+    },
+  };
+}
 
 /** One block to half of the peers, another to the rest (attack 18). */
-export const equivocator = rewritingProposals("equivocator", (puppet, proposal, to) =>
-  to % 2 === 0 ? proposal : puppet.propose(proposal, { timestamp: proposal.block.header.timestamp + 1 }),
-);
+export const equivocator: Behaviour = {
+  name: "equivocator",
+  rewrite(puppet, message, to) {
+    if (message.type !== "proposal" || to % 2 === 0) return [message];
+    const { proposal } = message;
+    const timestamp = proposal.block.header.timestamp + 1;
+    return [{ type: "proposal", proposal: puppet.propose(proposal, { timestamp }) }];
+  },
+};
 
 /** Its own turns pass in silence (attacks 38 and 43). */
 export const silentLeader = rewritingProposals("silent-leader", () => undefined);
