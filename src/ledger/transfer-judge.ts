@@ -58,9 +58,6 @@ export class TransferJudge {
   readonly #debits = new Int32Array(BATCH_RECORDS_MAX);
   readonly #credits = new Int32Array(BATCH_RECORDS_MAX);
   readonly #hashes = new Int32Array(PREPARED_MAX * 3);
-  /** Keeps the reads of `prepare` from being optimised away. */
-  #warmed = 0;
-
   /** Indices of the accounts; −1 where there is none. */
   debit = -1;
   credit = -1;
@@ -95,8 +92,10 @@ export class TransferJudge {
    * a time would wait for memory at every step; here hashes come first, then reads that depend on
    * nothing, so that the processor waits for many at once. Ids are only warmed up: a transfer before may
    * still consume them.
+   *
+   * @returns a number without a meaning, which keeps the reads from being optimised away
    */
-  prepare(from: number, to: number): void {
+  prepare(from: number, to: number): number {
     const words = this.#words;
     const accounts = this.#state.accounts.index;
     const ids = this.#state.ids.index;
@@ -116,7 +115,7 @@ export class TransferJudge {
       this.#debits[from + index] = accounts.findHashed(hashes[slot] as number, words, at + record.DEBIT);
       this.#credits[from + index] = accounts.findHashed(hashes[slot + 1] as number, words, at + record.CREDIT);
     }
-    this.#warmed ^= warmed;
+    return warmed;
   }
 
   /** The code of a record; a success means that it may be performed. */
