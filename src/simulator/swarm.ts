@@ -105,11 +105,11 @@ function draw(random: Random, seed: number, validators: number): { options: Simu
   const spent = { twins: [] as number[], badClocks: [] as number[], wiped: [] as number[], lost: [] as number[] };
   for (const index of chosen) {
     const kind = random.fraction();
-    if (kind < 0.4) adversaries[index] = random.sample(BEHAVIOUR_NAMES, random.integer(1, 3));
-    else if (kind < 0.55) spent.twins.push(index);
-    else if (kind < 0.65) spent.badClocks.push(index);
-    else if (kind < 0.72) spent.wiped.push(index);
-    else if (kind < 0.9) spent.lost.push(index);
+    if (kind < 0.5) adversaries[index] = random.sample(BEHAVIOUR_NAMES, random.integer(1, 3));
+    else if (kind < 0.65) spent.twins.push(index);
+    else if (kind < 0.72) spent.badClocks.push(index);
+    else if (kind < 0.8) spent.wiped.push(index);
+    else if (kind < 0.95) spent.lost.push(index);
   }
   const skewMs: Record<number, number> = {};
   const executionMs: Record<number, number> = {};

@@ -43,6 +43,7 @@ describe("the checkers have teeth", () => {
     const [first, ...others] = simulation.nodes;
     simulation.partition([others, [first as (typeof others)[0]]]);
     simulation.load(10, 1_000);
+    simulation.runFor(1_000);
     expect(simulation.settle(20_000)).toBe(false);
     simulation.heal();
     expect(simulation.settle(20_000)).toBe(true);
