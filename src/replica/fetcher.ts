@@ -62,9 +62,14 @@ export class Fetcher {
     if (to !== undefined) this.#send(to, { type: "get-certificates", first, last });
   }
 
-  /** Whether a batch was asked for; ends the request. */
-  takeBatch(digest: Digest): boolean {
-    return this.#batches.delete(digest);
+  /** Whether a batch was asked for and did not come yet. */
+  isBatchWanted(digest: Digest): boolean {
+    return this.#batches.has(digest);
+  }
+
+  /** A wanted batch is here, and sound: a digest alone does not tell, since it leaves the signature out. */
+  gotBatch(digest: Digest): void {
+    this.#batches.delete(digest);
   }
 
   /** Whether a block was asked for; ends the request. */
@@ -82,6 +87,10 @@ export class Fetcher {
     const byPeer = new Map<ValidatorIndex, { digests: Digest[]; bytes: number }>();
     for (const [digest, wanted] of this.#batches) {
       if (at < wanted.askAgainAt) continue;
+      if (this.#isHopeless(wanted)) {
+        this.#batches.delete(digest);
+        continue;
+      }
       const to = this.#holder(wanted);
       if (to === undefined) return;
       const request = byPeer.get(to) ?? { digests: [], bytes: 0 };
@@ -99,12 +108,21 @@ export class Fetcher {
     for (const [to, { digests }] of byPeer) this.#send(to, { type: "get-batches", digests });
     for (const [hash, wanted] of this.#blocks) {
       if (at < wanted.askAgainAt) continue;
+      if (this.#isHopeless(wanted)) {
+        this.#blocks.delete(hash);
+        continue;
+      }
       const to = this.#holder(wanted);
       if (to === undefined) return;
       wanted.attempts += 1;
       wanted.askAgainAt = at + RETRY_MS;
       this.#send(to, { type: "get-blocks", hash, count: wanted.attempts === 1 ? 8 : FETCH_BLOCKS_MAX });
     }
+  }
+
+  /** Everyone was asked twice: perhaps nobody has it. Whoever still needs it asks for it again. */
+  #isHopeless({ attempts, from }: Wanted): boolean {
+    return attempts >= from.length + 2 * this.#peers.length;
   }
 
   #holder(wanted: Wanted): ValidatorIndex | undefined {

@@ -479,11 +479,13 @@ export class Replica implements ReplicaView {
   }
 
   #onBatch(from: ValidatorIndex, bytes: Uint8Array, isAnswer: boolean): void {
-    const requested = isAnswer && parseBatch(bytes).ok && this.#fetcher.takeBatch(batchDigest(sha256, bytes));
+    const digest = isAnswer && parseBatch(bytes).ok ? batchDigest(sha256, bytes) : undefined;
+    const requested = digest !== undefined && this.#fetcher.isBatchWanted(digest);
     if (isAnswer && !requested) return;
     const verdict = this.#mempool.admit(bytes, { type: "peer", peer: from, requested }, this.#poolTime());
     if (verdict.type === "rejected" && provesPeerFault(verdict.code))
       this.#accuse(from, `a batch that is ${verdict.code}`);
+    if (requested && verdict.type !== "rejected") this.#fetcher.gotBatch(digest);
     this.#onPooled(verdict);
   }
 

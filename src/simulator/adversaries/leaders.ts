@@ -98,7 +98,14 @@ export const repeater = rewritingProposals("repeater", (puppet, proposal) => {
   );
 });
 
-/** Every height, epoch-independent field and index a little off (attack 33). */
+/** Orders as many batches as a block may name, and nobody has any of them. */
+export const phantom = rewritingProposals("phantom", (puppet, proposal) => {
+  if (puppet.random.chance(0.2)) return proposal;
+  const body = Array.from({ length: 256 }, () => ({ digest: toHex(puppet.random.bytes(32)) as Digest, size: 320 }));
+  return puppet.propose(proposal, {}, body);
+});
+
+/** Every height, link, certificate and type a little off (attack 33). */
 export const mutator = rewritingProposals("mutator", (puppet, proposal) => {
   const { header } = proposal.block;
   const changes: readonly Partial<Header>[] = [

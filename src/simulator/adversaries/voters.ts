@@ -52,6 +52,65 @@ export const withholder: Behaviour = {
       : [message],
 };
 
+/** Answers questions wrongly: flipped bits, bad signatures, other blocks, cut or unproven ranges (attacks 63 and 68). */
+export const corruptor: Behaviour = {
+  name: "corruptor",
+  rewrite(puppet, message) {
+    const { random } = puppet;
+    if (message.type !== "batches" && !random.chance(0.8)) return [message];
+    switch (message.type) {
+      case "batches":
+        return [{ ...message, batches: message.batches.map((bytes) => corrupted(bytes, "signature")) }];
+      case "push-batch":
+        return [{ ...message, bytes: corrupted(message.bytes, random.pick(["signature", "record"])) }];
+      case "blocks":
+        return [
+          {
+            ...message,
+            blocks: random.chance(0.5) ? message.blocks.slice(1) : [...puppet.blocks.values()].slice(0, 8),
+          },
+        ];
+      case "range":
+        return [
+          random.chance(0.5)
+            ? { ...message, blocks: message.blocks.slice(0, -1) }
+            : { ...message, proof: random.chance(0.5) ? undefined : puppet.proof },
+        ];
+      case "certificates":
+        return [
+          { ...message, certificates: message.certificates.map((one) => ({ ...one, view: (one.view + 1) as View })) },
+        ];
+      default:
+        return [message];
+    }
+  },
+};
+
+/** One bit is wrong: in the signature, which no digest covers, or in a record. */
+function corrupted(bytes: Uint8Array, where: "signature" | "record"): Uint8Array {
+  const changed = bytes.slice();
+  const at = where === "signature" ? changed.length - 1 : 128;
+  changed[at] = (changed[at] as number) ^ 1;
+  return changed;
+}
+
+/** Proposes in views that another leads (attack 28). */
+export const usurper: Behaviour = {
+  name: "usurper",
+  volunteer(puppet) {
+    const block = [...puppet.blocks.values()].at(-1);
+    if (block === undefined) return [];
+    const view = puppet.random.pick([block.header.view, puppet.view, (puppet.view + 1) as View]);
+    const original = { block, signature: new Uint8Array(0), commitProof: undefined };
+    const parentCertificate = puppet.prepares.get(block.header.view);
+    const changes =
+      view === block.header.view || parentCertificate === undefined
+        ? { timestamp: block.header.timestamp + 1 }
+        : { view, parentCertificate, parentHash: block.hash, parentView: block.header.view, skips: [] };
+    return [{ type: "proposal", proposal: puppet.propose(original, { ...changes, proposer: puppet.index }) }];
+  },
+};
+
 /** Every vote three times, and old ones again and again (attacks 1 and 23). */
 export const echo: Behaviour = {
   name: "echo",

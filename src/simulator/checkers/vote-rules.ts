@@ -162,7 +162,12 @@ export class VoteRules {
       violations.add("a PREPARE is for a block that left its leader", `validator ${from}, ${hash}`);
       return;
     }
-    const { view, parentView, parentHash, parentCertificate, skips } = header;
+    const { epoch, view, parentView, parentHash, parentCertificate, skips, proposer } = header;
+    violations.check(
+      proposer === (view - 1 + epoch) % this.#options.validators,
+      "PACE-3: a PREPARE is for a block of the view's leader",
+      () => `validator ${from}, view ${view}, proposer ${proposer}`,
+    );
     const isOnParent = parentView === 0 ? parentCertificate === undefined : parentCertificate?.kind === "PREPARE";
     const isOnHash =
       parentCertificate === undefined ||
