@@ -201,13 +201,16 @@ async function viewChanges(): Promise<number> {
   return sum;
 }
 
-function keepRunning(): void {
+/** Hands the nodes over to `sabha devnet`, which knows how to stop them later. */
+async function keepRunning(): Promise<void> {
+  await network.stopAll();
+  sabha("devnet", "up", "--dir", network.directory);
   process.stdout.write("\nThe network stays up:\n");
-  for (const bank of BANKS)
+  for (const bank of BANKS) {
     process.stdout.write(`  ${bank.padEnd(6)} ${network.url(bank)}   home ${join(network.directory, bank)}\n`);
-  process.stdout.write(`\nStop it with: npx sabha devnet down --dir ${network.directory}\n`);
-  network.release();
-  process.exit(0);
+  }
+  process.stdout.write(`\nTry:          npx sabha status --home ${join(network.directory, "SBI")}\n`);
+  process.stdout.write(`Stop it with: npx sabha devnet down --dir ${network.directory}\n`);
 }
 
 try {
@@ -218,7 +221,7 @@ try {
   await network.stopAll();
   process.exit(1);
 }
-if (keep) keepRunning();
+if (keep) await keepRunning();
 else {
   await network.stopAll();
   rmSync(directory, { recursive: true, force: true });

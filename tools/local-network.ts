@@ -81,12 +81,6 @@ export class LocalNetwork {
     await Promise.all([...this.#children.keys()].map((name) => this.#end(name, "SIGTERM")));
   }
 
-  /** Leaves the processes running when this one ends. */
-  release(): void {
-    for (const child of this.#children.values()) child.unref();
-    this.#children.clear();
-  }
-
   async #end(name: string, signal: NodeJS.Signals): Promise<void> {
     const child = this.#children.get(name);
     if (child === undefined) return;
