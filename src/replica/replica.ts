@@ -311,6 +311,19 @@ export class Replica implements ReplicaView {
     return { batches: this.#mempool.size, bytes: this.#mempool.bytes };
   }
 
+  /** Sizes of what agreement keeps in memory, for metrics and for whoever checks that they are bounded (SAFE-9). */
+  footprint(): {
+    readonly votes: number;
+    readonly candidates: number;
+    readonly blocks: number;
+    readonly certificates: number;
+  } {
+    const { tallies, candidates, blocks, certificates } = this.#state;
+    let votes = 0;
+    for (const tally of tallies.values()) for (const kind of Object.values(tally.votes)) votes += kind.size;
+    return { votes, candidates: candidates.size, blocks: blocks.size, certificates: certificates.size };
+  }
+
   // Events into the core, effects out of it.
 
   #feed(event: Event): void {

@@ -40,6 +40,8 @@ const FAST_DISK: DiskPlan = { writeMs: [0.1, 1], failureRatio: 0 };
 const GOOD_SKEW_MS = 250;
 /** How often a Byzantine validator speaks up unasked. */
 const VOLUNTEER_MS = 150;
+/** Views for which votes and proposals are kept: 8 ahead, 32 behind and the current one. */
+const WINDOW_VIEWS = 41;
 /** A deadline of the ledger nearer than this keeps an idle network busy soon. */
 const NEAR_DEADLINE_MS = 30_000;
 
@@ -351,8 +353,24 @@ export class Simulation {
         if (to.index === puppet.index || !from.isUp) continue;
         for (const frame of puppet.volunteered(to.index)) this.#carry(from, to.index, "consensus", frame);
       }
+      for (const node of this.honest) this.#checkMemory(node);
       this.#volunteer(puppet);
     });
+  }
+
+  /** Invariant 10: what a flood leaves in memory is bounded by the windows of views. */
+  #checkMemory(node: SimulatedNode): void {
+    const size = node.replica?.footprint();
+    const views = node.replica?.consensus();
+    if (size === undefined || views === undefined) return;
+    const open = views.view - views.finalizedView;
+    const isBounded =
+      size.votes <= 3 * this.options.validators * WINDOW_VIEWS &&
+      size.candidates <= WINDOW_VIEWS &&
+      size.certificates <= open + WINDOW_VIEWS &&
+      size.blocks <= 2 * (open + WINDOW_VIEWS);
+    const detail = (): string => `${node.name}: ${JSON.stringify({ ...size, open })}`;
+    this.#violations.check(isBounded, "SAFE-9: memory is bounded under a flood", detail);
   }
 
   #world(): NodeWorld {
