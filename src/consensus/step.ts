@@ -142,7 +142,7 @@ function onVote(context: Step, vote: Vote): void {
   if (vote.epoch !== state.setting.set.epoch) return;
   if (vote.certificate !== undefined) onCertificate(context, vote.certificate);
   if (vote.view > state.current && !isWithinWindow(state, vote.view)) {
-    sendStatus(context, vote.signer);
+    sendStatusOnce(context, vote.signer);
     return;
   }
   count(context, vote);
