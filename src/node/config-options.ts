@@ -55,7 +55,7 @@ const path = (initial: string, help: string, unit: string): Option<string> =>
   text({ default: initial, unit, help, pattern: /^[^\0\r\n]{0,4096}$/u, expects: "a path" });
 
 /** `/ip4|ip6|dns4|dns6/HOST/tcp/PORT`: the addresses that the network layer understands. */
-const MULTIADDR = /^\/(?:ip4|ip6|dns4|dns6)\/[0-9A-Za-z.:-]{1,253}\/tcp\/[0-9]{1,5}$/;
+export const MULTIADDR = /^\/(?:ip4|ip6|dns4|dns6)\/[0-9A-Za-z.:-]{1,253}\/tcp\/[0-9]{1,5}$/;
 
 /**
  * Every setting of a node, in the order in which `config.yaml` shows them. The file, its check, its
@@ -77,6 +77,11 @@ export const OPTIONS = {
       pattern: MULTIADDR,
       expects: "a TCP multiaddr such as /ip4/127.0.0.1/tcp/26600",
     }),
+    peersFile: path(
+      "",
+      "Other addresses for some validators, as seen from here (NAT, VPN); empty: those of genesis.json.",
+      "path in the home",
+    ),
   },
   rpc: {
     host: text({

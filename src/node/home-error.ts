@@ -13,6 +13,7 @@ export type HomeFault =
   | { readonly code: "KEY_ENCRYPTED"; readonly path: string }
   | { readonly code: "KEY_PASSPHRASE_WRONG"; readonly path: string }
   | { readonly code: "KEY_MISMATCH"; readonly path: string; readonly detail: string }
+  | { readonly code: "PEERS_BAD"; readonly path: string; readonly problems: readonly string[] }
   | { readonly code: "TOKENS_BAD"; readonly path: string; readonly detail: string };
 
 /**
@@ -57,6 +58,8 @@ function sentence(fault: HomeFault): string {
       return `${fault.path} does not open: the passphrase is wrong or the file is damaged`;
     case "KEY_MISMATCH":
       return `${fault.path} is the wrong key: ${fault.detail}`;
+    case "PEERS_BAD":
+      return `${fault.path} is no list of validators' addresses: ${fault.problems.join("; ")}`;
     case "TOKENS_BAD":
       return `${fault.path} is not a list of tokens: ${fault.detail}`;
   }

@@ -2,10 +2,11 @@ import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
 import { LAN_TIMING, type Timing } from "../consensus/index.js";
 import { certificateScheme, sha256 } from "../crypto/index.js";
-import { genesisValidatorSet } from "../formats/index.js";
+import { type GenesisValidator, genesisValidatorSet } from "../formats/index.js";
 import { MEMPOOL_LIMITS, type MempoolLimits } from "../mempool/index.js";
 import { type Network, NetworkError, startNetwork } from "../network/index.js";
-import { type Ports, Replica, type ReplicaEvent } from "../replica/index.js";
+import type { ValidatorIndex } from "../primitives/index.js";
+import { type Channel, type Ports, Replica, type ReplicaEvent, type Transport } from "../replica/index.js";
 import { createRpcServer, type RpcServer, RpcServerError } from "../rpc/index.js";
 import { type NodeStore, openStore, StoreError } from "../storage/index.js";
 import { createNodeApi } from "./api.js";
@@ -14,6 +15,7 @@ import { timersOf } from "./config.js";
 import type { Config } from "./config-options.js";
 import { type Home, homePath, type NodeKeys, readHome, readNodeKeys } from "./home.js";
 import { NodeFailure } from "./node-failure.js";
+import { readPeersFile } from "./peers-file.js";
 import { createLog, createTelemetry, type Observed, type Telemetry } from "./telemetry.js";
 import { loadTokens } from "./tokens.js";
 import { mayVote } from "./voting-mark.js";
@@ -27,19 +29,38 @@ export interface Node {
   stop(): Promise<void>;
 }
 
+/** The two ways between a replica and its peers. */
+export interface PeerTraffic {
+  /** Takes what the replica says. */
+  readonly transport: Transport;
+  /** Takes what a peer said. */
+  readonly receive: (from: ValidatorIndex, channel: Channel, frame: Uint8Array) => void;
+}
+
+/**
+ * Stands between a replica and its peers, for test stands that make a validator misbehave with its own
+ * keys. The node of the command line has none.
+ */
+export type InterposeTraffic = (node: {
+  readonly home: Home;
+  readonly keys: NodeKeys;
+  readonly log: Logger;
+  readonly traffic: PeerTraffic;
+}) => PeerTraffic;
+
 /**
  * Starts the node of a home: store, replica, network, RPC. The replica votes only once all of them run.
  *
  * @throws {HomeError} for what is wrong with the home's files
  * @throws {NodeFailure} for a locked or damaged store, a busy port, and the like
  */
-export async function startNode(path: string, version: string): Promise<Node> {
+export async function startNode(path: string, version: string, interpose?: InterposeTraffic): Promise<Node> {
   const home = readHome(path, true);
   const keys = readNodeKeys(home);
   const log = createLog(home.config);
   const store = await openNodeStore(home);
   try {
-    return await new Assembly({ home, keys, log, store, version }).start();
+    return await new Assembly({ home, keys, log, store, version, interpose }).start();
   } catch (error) {
     await store.close();
     throw asFailure(error);
@@ -68,6 +89,7 @@ interface Parts {
   readonly log: Logger;
   readonly store: NodeStore;
   readonly version: string;
+  readonly interpose: InterposeTraffic | undefined;
 }
 
 /** Puts one node's parts together and takes them apart again. */
@@ -81,9 +103,15 @@ class Assembly {
   #api: ReturnType<typeof createNodeApi> | undefined;
   #rpc: RpcServer | undefined;
   #replica: Replica | undefined;
+  readonly #traffic: PeerTraffic;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    const traffic: PeerTraffic = {
+      transport: { send: (to, channel, frame) => this.#network?.send(to, channel, frame) ?? false },
+      receive: (from, channel, frame) => this.#replica?.receive(from, channel, frame),
+    };
+    this.#traffic = parts.interpose?.({ home: parts.home, keys: parts.keys, log: parts.log, traffic }) ?? traffic;
     this.#telemetry = createTelemetry(parts.log, () => this.#observed);
     this.#failed = new Promise((resolve) => {
       this.#fail = resolve;
@@ -98,7 +126,7 @@ class Assembly {
     const replica = this.#createReplica(votes);
     this.#replica = replica;
     try {
-      this.#network = await this.#startNetwork(replica);
+      this.#network = await this.#startNetwork();
       this.#observed = { replica, store, network: this.#network, mayVote: votes };
       this.#rpc = await this.#startRpc(replica, this.#network);
     } catch (error) {
@@ -122,7 +150,7 @@ class Assembly {
     const ports: Ports = {
       clock: systemClock,
       store,
-      transport: { send: (to, channel, frame) => this.#network?.send(to, channel, frame) ?? false },
+      transport: this.#traffic.transport,
       randomBytes: (length) => new Uint8Array(randomBytes(length)),
     };
     return new Replica(
@@ -152,22 +180,26 @@ class Assembly {
     }
   }
 
-  #startNetwork(replica: Replica): Promise<Network> {
+  #startNetwork(): Promise<Network> {
     const { home, keys } = this.#parts;
     const { genesis, chainId, config } = home;
     const names = new Map(genesis.participants.map(({ number, name }) => [number, name]));
+    const nameOf = (validator: GenesisValidator): string => names.get(validator.participant) ?? "";
+    const { peersFile } = config.p2p;
+    const overrides =
+      peersFile === "" ? undefined : readPeersFile(homePath(home, peersFile), genesis.validators.map(nameOf));
     return startNetwork({
       chainId,
       self: home.validator as NonNullable<Home["validator"]>,
       networkSeed: keys.network.seed,
       peers: genesis.validators.map((validator, index) => ({
         index: index as NonNullable<Home["validator"]>,
-        name: names.get(validator.participant) ?? "",
+        name: nameOf(validator),
         networkKey: validator.networkKey,
-        addresses: validator.addresses,
+        addresses: overrides?.get(nameOf(validator)) ?? validator.addresses,
       })),
       listen: [config.p2p.listen],
-      onFrame: (from, channel, frame) => replica.receive(from, channel, frame),
+      onFrame: this.#traffic.receive,
       onPeer: () => undefined,
       log: (event) => this.#telemetry.onNetwork(event),
     });

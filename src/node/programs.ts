@@ -1,5 +1,6 @@
 import type { StoreProgress, StoreReport } from "../storage/index.js";
 import { homePath, readSettings } from "./home.js";
+import type { InterposeTraffic } from "./node.js";
 
 /*
  * The parts of a node that need libp2p and classic-level. They are loaded when they are used, so that a
@@ -11,11 +12,12 @@ import { homePath, readSettings } from "./home.js";
  *
  * @param path the node's home
  * @param version of this program, for status answers
+ * @param interpose stands between the replica and its peers, in test stands only
  * @throws {HomeError} where the home does not allow it; {NodeFailure} where the machine does not
  */
-export async function runNode(path: string, version: string): Promise<void> {
+export async function runNode(path: string, version: string, interpose?: InterposeTraffic): Promise<void> {
   const program = await import("./run-node.js");
-  await program.runNode(path, version);
+  await program.runNode(path, version, interpose);
 }
 
 /**
