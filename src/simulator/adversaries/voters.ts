@@ -139,9 +139,9 @@ export const forger: Behaviour = {
       const lies = [
         { ...prepare, hash },
         { ...prepare, view: (puppet.view + 1) as View },
-        { ...prepare, signers: prepare.signers & (prepare.signers - 1) },
+        { ...prepare, signers: (prepare.signers & (prepare.signers - 1)) >>> 0 },
         { ...prepare, signers: (prepare.signers | 0x8000_0000) >>> 0 },
-        { ...prepare, signers: 1 << puppet.index, signature: puppet.vote(prepare).signature },
+        { ...prepare, signers: (1 << puppet.index) >>> 0, signature: puppet.vote(prepare).signature },
         { ...prepare, kind: "TIMEOUT" as const, hash: ZERO_DIGEST },
       ];
       forged.push({ type: "certificate", certificate: puppet.random.pick(lies) });
