@@ -35,13 +35,15 @@ export type RangeVerdict =
  */
 export class RangeSync {
   readonly #faults: number;
+  /** Heights that peers stated last; −1 before the first time. */
   readonly #stated: number[];
   readonly #avoidedUntil: number[];
   #inFlight: (RangeRequest & { readonly deadline: number }) | undefined;
+  #lastAsked = -1;
 
   constructor(options: { readonly validators: number; readonly faults: number }) {
     this.#faults = options.faults;
-    this.#stated = Array.from({ length: options.validators }, () => 0);
+    this.#stated = Array.from({ length: options.validators }, () => -1);
     this.#avoidedUntil = Array.from({ length: options.validators }, () => Number.NEGATIVE_INFINITY);
   }
 
@@ -49,10 +51,15 @@ export class RangeSync {
     this.#stated[from] = finalizedHeight;
   }
 
+  /** Whether f+1 validators, one of them honest, have said where they are. */
+  isInformed(): boolean {
+    return this.#stated.filter((height) => height >= 0).length > this.#faults;
+  }
+
   /** The height that at least one honest peer has reached: the (f+1)st highest of those stated. */
   target(): Height {
     const descending = [...this.#stated].sort((left, right) => right - left);
-    return (descending[this.#faults] ?? 0) as Height;
+    return Math.max(0, descending[this.#faults] ?? 0) as Height;
   }
 
   isBehind(head: SyncHead): boolean {
@@ -67,7 +74,7 @@ export class RangeSync {
       this.#inFlight = undefined;
     }
     if (head.height - head.executedHeight > UNEXECUTED_MAX || !this.isBehind(head)) return undefined;
-    const to = this.#choose(head, at);
+    const to = this.#choose(at);
     if (to === undefined) return undefined;
     const request = { to, from: (head.height + 1) as Height, count: FETCH_BLOCKS_MAX };
     this.#inFlight = { ...request, deadline: at + ANSWER_MS };
@@ -109,13 +116,20 @@ export class RangeSync {
     this.#avoidedUntil[peer] = at + PENALTY_MS;
   }
 
-  #choose(head: SyncHead, at: number): ValidatorIndex | undefined {
-    let best: number | undefined;
-    for (const [peer, stated] of this.#stated.entries()) {
-      if (stated <= head.height || at < (this.#avoidedUntil[peer] as number)) continue;
-      if (best === undefined || stated > (this.#stated[best] as number)) best = peer;
+  /**
+   * In turn among those who state the target at least: f+1 of them do, so one is honest, and a peer that
+   * answers late and little costs its own turns only.
+   */
+  #choose(at: number): ValidatorIndex | undefined {
+    const target = this.target();
+    const count = this.#stated.length;
+    for (let step = 1; step <= count; step += 1) {
+      const peer = (this.#lastAsked + step) % count;
+      if ((this.#stated[peer] as number) < target || at < (this.#avoidedUntil[peer] as number)) continue;
+      this.#lastAsked = peer;
+      return peer as ValidatorIndex;
     }
-    return best as ValidatorIndex | undefined;
+    return undefined;
   }
 }
 

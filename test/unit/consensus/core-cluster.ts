@@ -63,6 +63,9 @@ const FRESH: Recovered = {
   diverged: false,
 };
 
+/** What a first start finds. */
+export const freshRecovery = (): Recovered => FRESH;
+
 /** A fresh core with no heartbeat, so that silence is silence. */
 export function core(self: number, n = 4, recovered: Partial<Recovered> = {}, at = 0): AgreementState {
   return createAgreement({
