@@ -77,6 +77,7 @@ async function verify(home: string, asJson: boolean, terminal: Terminal): Promis
       ["final height", `${count(report.height)}, executed ${count(report.executedHeight)}`],
       ["blocks", count(counts.blocks)],
       ["batches", `${count(counts.batches)}, ${count(counts.batchBytes)} bytes`],
+      ["to be fetched", `${count(counts.batchesToFetch)} batches`],
       ["results", count(counts.results)],
       ["checks", report.ok ? "all hold" : `${count(report.faultCount)} FAIL`],
     ]);

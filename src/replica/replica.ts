@@ -218,7 +218,7 @@ export class Replica implements ReplicaView {
     const answer = (verdict: SubmitVerdict): void => this.#ports.clock.soon(() => done(verdict));
     const readiness = this.readiness();
     if (readiness.state !== "ready") {
-      answer({ type: "unavailable", reason: readiness.state });
+      answer({ type: "unavailable", reason: readiness.state === "starting" ? "syncing" : readiness.state });
       return;
     }
     const verdict = this.#mempool.admit(bytes, { type: "client" }, this.#poolTime());
@@ -278,6 +278,7 @@ export class Replica implements ReplicaView {
   readiness(): ReplicaReadiness {
     if (this.#isStopped) return { state: "stopping" };
     if (this.#divergence !== undefined) return { state: "diverged" };
+    if (!this.#sync.isInformed()) return { state: "starting" };
     if (this.#sync.isBehind(this.#syncHead())) return { state: "syncing", targetHeight: this.#sync.target() };
     if (this.#claim.height < this.#replayTarget) return { state: "syncing", targetHeight: this.#head.height };
     return { state: "ready" };

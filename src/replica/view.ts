@@ -38,6 +38,8 @@ export interface UnwrittenBlock {
 
 export type ReplicaReadiness =
   | { readonly state: "ready" }
+  /** Too few validators have said where they are: this replica may be far behind without knowing. */
+  | { readonly state: "starting" }
   | { readonly state: "syncing"; readonly targetHeight: Height }
   | { readonly state: "diverged" }
   | { readonly state: "stopping" };

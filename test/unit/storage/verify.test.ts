@@ -55,6 +55,7 @@ test("a sound store is counted and reported on while it goes", async () => {
       blocks: 69,
       batches: 139,
       batchBytes: 139 * 320,
+      batchesToFetch: 0,
       results: 69,
       // 2n minus the ones in n written in binary: nodes of complete subtrees over n leaves.
       treeNodes: 2 * 69 - 3,
@@ -68,6 +69,16 @@ test("a sound store is counted and reported on while it goes", async () => {
   });
   expect(progress.at(0)).toEqual({ part: "blocks", done: 64, total: 69 });
   expect(progress.some(({ part }) => part === "logs")).toBe(true);
+});
+
+test("a block that is final and not executed may lack its batches: they are still to be fetched", async () => {
+  const { finalized } = wholeBlock(link(2));
+  const store = await storeOf([
+    wholeBlock(link(1)),
+    { durable: true, ...(finalized === undefined ? {} : { finalized }) },
+  ]);
+  const report = await verifyOpened(store);
+  expect(report).toMatchObject({ ok: true, height: 2, executedHeight: 1, counts: { batchesToFetch: 2 } });
 });
 
 const FIRST_TWO = [wholeBlock(link(1)), wholeBlock(link(2))];
