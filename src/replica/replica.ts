@@ -32,7 +32,7 @@ import {
 } from "../formats/index.js";
 import type { Ledger, LedgerOptions } from "../ledger/index.js";
 import { Mempool, type MempoolLimits, provesPeerFault, type Verdict } from "../mempool/index.js";
-import { type Digest, EVIDENCE_MAX, unreachable, type ValidatorIndex } from "../primitives/index.js";
+import { type Digest, EVIDENCE_MAX, EXECUTION_LAG_MAX, unreachable, type ValidatorIndex } from "../primitives/index.js";
 import { RangeSync, type SyncHead } from "../sync/index.js";
 import { type Execution, Executor } from "./executor.js";
 import { Fetcher } from "./fetcher.js";
@@ -55,6 +55,8 @@ import type {
 /** Own batches pushed again at each tick, and how long one has had by then to become final, milliseconds. */
 const REPUSHED_MAX = 4;
 const REPUSH_AFTER_MS = 2_000;
+/** Final blocks that may wait for execution while reads still count as the latest. */
+const UNEXECUTED_READY_MAX = 2 * EXECUTION_LAG_MAX;
 
 export interface ReplicaOptions {
   readonly genesis: Genesis;
@@ -280,7 +282,9 @@ export class Replica implements ReplicaView {
     if (this.#divergence !== undefined) return { state: "diverged" };
     if (!this.#sync.isInformed()) return { state: "starting" };
     if (this.#sync.isBehind(this.#syncHead())) return { state: "syncing", targetHeight: this.#sync.target() };
-    if (this.#claim.height < this.#replayTarget) return { state: "syncing", targetHeight: this.#head.height };
+    if (this.#claim.height < this.#replayTarget || this.#head.height - this.#claim.height > UNEXECUTED_READY_MAX) {
+      return { state: "syncing", targetHeight: this.#head.height };
+    }
     return { state: "ready" };
   }
 
