@@ -36,11 +36,16 @@ export class LocalNetwork {
     await this.untilReady(name);
   }
 
-  launch(name: string): void {
+  /**
+   * @param program another program than the command line, with its words; the home follows as `--home`, and it may
+   *   be told things with `tell`
+   */
+  launch(name: string, program?: readonly string[]): void {
     const home = join(this.directory, name);
     const output = openSync(join(home, "node.log"), "a");
-    const child = spawn(process.execPath, [...this.#nodeFlags, CLI, "node", "--home", home], {
-      stdio: ["ignore", output, output],
+    const words = [...this.#nodeFlags, ...(program ?? [CLI, "node"]), "--home", home];
+    const child = spawn(process.execPath, words, {
+      stdio: program === undefined ? ["ignore", output, output] : ["ignore", output, output, "ipc"],
     });
     closeSync(output);
     this.#children.set(name, child);
@@ -55,6 +60,20 @@ export class LocalNetwork {
       const answer = await fetch(`${url}/readyz`).catch(() => undefined);
       return answer?.ok === true;
     });
+  }
+
+  /** A message to a program that was launched in place of the command line. */
+  tell(name: string, message: Readonly<Record<string, unknown>>): void {
+    this.#children.get(name)?.send(message);
+  }
+
+  signal(name: string, signal: NodeJS.Signals): void {
+    this.#children.get(name)?.kill(signal);
+  }
+
+  /** Exit code of a node that ended by itself; undefined while it runs, and for one that was ended. */
+  exitCode(name: string): number | undefined {
+    return this.#children.get(name)?.exitCode ?? undefined;
   }
 
   pid(name: string): number {
@@ -75,6 +94,11 @@ export class LocalNetwork {
   /** Ends a node at once, as a power cut would. */
   async kill(name: string): Promise<void> {
     await this.#end(name, "SIGKILL");
+  }
+
+  /** Ends a node as an operator would. */
+  async stop(name: string): Promise<void> {
+    await this.#end(name, "SIGTERM");
   }
 
   async stopAll(): Promise<void> {

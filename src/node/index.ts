@@ -16,6 +16,6 @@ export {
 } from "./home.js";
 export { HomeError } from "./home-error.js";
 export { hasKey, type KeyAlgorithm, readKey, readPassphrase, type StoredKey } from "./keystore.js";
-export type { InterposeTraffic } from "./node.js";
+export type { Interpose } from "./node.js";
 export { checkStore, runNode } from "./programs.js";
 export { addToken, loadTokens, TOKEN_SCOPES, type TokenBook, type TokenScope } from "./tokens.js";

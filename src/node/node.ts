@@ -6,7 +6,7 @@ import { type GenesisValidator, genesisValidatorSet } from "../formats/index.js"
 import { MEMPOOL_LIMITS, type MempoolLimits } from "../mempool/index.js";
 import { type Network, NetworkError, startNetwork } from "../network/index.js";
 import type { ValidatorIndex } from "../primitives/index.js";
-import { type Channel, type Ports, Replica, type ReplicaEvent, type Transport } from "../replica/index.js";
+import { type Channel, type Ports, Replica, type ReplicaEvent, type Store, type Transport } from "../replica/index.js";
 import { createRpcServer, type RpcServer, RpcServerError } from "../rpc/index.js";
 import { type NodeStore, openStore, StoreError } from "../storage/index.js";
 import { createNodeApi } from "./api.js";
@@ -29,24 +29,25 @@ export interface Node {
   stop(): Promise<void>;
 }
 
-/** The two ways between a replica and its peers. */
-export interface PeerTraffic {
+/** The ways between a replica, its peers and its disk. */
+export interface Surroundings {
   /** Takes what the replica says. */
   readonly transport: Transport;
   /** Takes what a peer said. */
   readonly receive: (from: ValidatorIndex, channel: Channel, frame: Uint8Array) => void;
+  readonly store: Store;
 }
 
 /**
- * Stands between a replica and its peers, for test stands that make a validator misbehave with its own
- * keys. The node of the command line has none.
+ * Stands between a replica and its surroundings, for test stands that make a validator misbehave with its
+ * own keys, or its disk slow. The node of the command line has none.
  */
-export type InterposeTraffic = (node: {
+export type Interpose = (node: {
   readonly home: Home;
   readonly keys: NodeKeys;
   readonly log: Logger;
-  readonly traffic: PeerTraffic;
-}) => PeerTraffic;
+  readonly around: Surroundings;
+}) => Surroundings;
 
 /**
  * Starts the node of a home: store, replica, network, RPC. The replica votes only once all of them run.
@@ -54,7 +55,7 @@ export type InterposeTraffic = (node: {
  * @throws {HomeError} for what is wrong with the home's files
  * @throws {NodeFailure} for a locked or damaged store, a busy port, and the like
  */
-export async function startNode(path: string, version: string, interpose?: InterposeTraffic): Promise<Node> {
+export async function startNode(path: string, version: string, interpose?: Interpose): Promise<Node> {
   const home = readHome(path, true);
   const keys = readNodeKeys(home);
   const log = createLog(home.config);
@@ -89,7 +90,7 @@ interface Parts {
   readonly log: Logger;
   readonly store: NodeStore;
   readonly version: string;
-  readonly interpose: InterposeTraffic | undefined;
+  readonly interpose: Interpose | undefined;
 }
 
 /** Puts one node's parts together and takes them apart again. */
@@ -103,15 +104,16 @@ class Assembly {
   #api: ReturnType<typeof createNodeApi> | undefined;
   #rpc: RpcServer | undefined;
   #replica: Replica | undefined;
-  readonly #traffic: PeerTraffic;
+  readonly #around: Surroundings;
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    const traffic: PeerTraffic = {
+    const around: Surroundings = {
       transport: { send: (to, channel, frame) => this.#network?.send(to, channel, frame) ?? false },
       receive: (from, channel, frame) => this.#replica?.receive(from, channel, frame),
+      store: parts.store,
     };
-    this.#traffic = parts.interpose?.({ home: parts.home, keys: parts.keys, log: parts.log, traffic }) ?? traffic;
+    this.#around = parts.interpose?.({ home: parts.home, keys: parts.keys, log: parts.log, around }) ?? around;
     this.#telemetry = createTelemetry(parts.log, () => this.#observed);
     this.#failed = new Promise((resolve) => {
       this.#fail = resolve;
@@ -143,14 +145,14 @@ class Assembly {
   }
 
   #createReplica(votes: boolean): Replica {
-    const { home, keys, store } = this.#parts;
+    const { home, keys } = this.#parts;
     const { genesis, chainId } = home;
     const self = home.validator;
     if (self === undefined) throw new Error("the home of a validator");
     const ports: Ports = {
       clock: systemClock,
-      store,
-      transport: this.#traffic.transport,
+      store: this.#around.store,
+      transport: this.#around.transport,
       randomBytes: (length) => new Uint8Array(randomBytes(length)),
     };
     return new Replica(
@@ -199,7 +201,7 @@ class Assembly {
         addresses: overrides?.get(nameOf(validator)) ?? validator.addresses,
       })),
       listen: [config.p2p.listen],
-      onFrame: this.#traffic.receive,
+      onFrame: this.#around.receive,
       onPeer: () => undefined,
       log: (event) => this.#telemetry.onNetwork(event),
     });

@@ -1,6 +1,6 @@
 import type { StoreProgress, StoreReport } from "../storage/index.js";
 import { homePath, readSettings } from "./home.js";
-import type { InterposeTraffic } from "./node.js";
+import type { Interpose } from "./node.js";
 
 /*
  * The parts of a node that need libp2p and classic-level. They are loaded when they are used, so that a
@@ -12,10 +12,10 @@ import type { InterposeTraffic } from "./node.js";
  *
  * @param path the node's home
  * @param version of this program, for status answers
- * @param interpose stands between the replica and its peers, in test stands only
+ * @param interpose stands between the replica and its surroundings, in test stands only
  * @throws {HomeError} where the home does not allow it; {NodeFailure} where the machine does not
  */
-export async function runNode(path: string, version: string, interpose?: InterposeTraffic): Promise<void> {
+export async function runNode(path: string, version: string, interpose?: Interpose): Promise<void> {
   const program = await import("./run-node.js");
   await program.runNode(path, version, interpose);
 }

@@ -1,14 +1,14 @@
-import { type InterposeTraffic, type Node, startNode } from "./node.js";
+import { type Interpose, type Node, startNode } from "./node.js";
 import { NodeFailure } from "./node-failure.js";
 
 /**
  * Runs a node in the foreground until SIGTERM or SIGINT; a second signal ends the process at once.
  *
- * @param interpose stands between the replica and its peers, in test stands only
+ * @param interpose stands between the replica and its surroundings, in test stands only
  * @throws {NodeFailure} when the node cannot go on; the store is closed as far as the disk lets it
  * @throws {HomeError} for what is wrong with the home's files
  */
-export async function runNode(home: string, version: string, interpose?: InterposeTraffic): Promise<void> {
+export async function runNode(home: string, version: string, interpose?: Interpose): Promise<void> {
   process.umask(0o077);
   process.on("uncaughtException", die);
   process.on("unhandledRejection", die);

@@ -1,5 +1,11 @@
 /** Test composition root: real replicas over a faked world that one seed decides, and independent checkers. */
-export { BEHAVIOUR_NAMES, type BehaviourName } from "./adversaries/index.js";
+export {
+  BEHAVIOUR_NAMES,
+  type BehaviourName,
+  PROCESS_BEHAVIOURS,
+  type ProcessBehaviourName,
+  Puppet,
+} from "./adversaries/index.js";
 export type { Violation } from "./checkers/index.js";
 export { Random } from "./random.js";
 export { NEGATIVE_CONTROL, SCENARIOS, type Scenario } from "./scenarios.js";

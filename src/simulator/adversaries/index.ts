@@ -1,5 +1,6 @@
 import * as leaders from "./leaders.js";
 import type { Behaviour } from "./puppet.js";
+import { twoAmounts } from "./two-amounts.js";
 import * as voters from "./voters.js";
 
 export { type Behaviour, Puppet } from "./puppet.js";
@@ -29,3 +30,8 @@ export const BEHAVIOURS = {
 
 export type BehaviourName = keyof typeof BEHAVIOURS;
 export const BEHAVIOUR_NAMES = Object.keys(BEHAVIOURS) as readonly BehaviourName[];
+
+/** Those that a real process may have: also one whose lies the simulator's checkers could not follow. */
+export const PROCESS_BEHAVIOURS = { ...BEHAVIOURS, "two-amounts": twoAmounts } as const;
+
+export type ProcessBehaviourName = keyof typeof PROCESS_BEHAVIOURS;

@@ -32,6 +32,12 @@ export interface Behaviour {
   volunteer?(puppet: Puppet, to: ValidatorIndex): readonly Message[];
 }
 
+/** What a liar knows of the consortium: of keys it needs its own only. */
+export type PuppetConsortium = Pick<Consortium, "chainId" | "set" | "secretKeys"> & {
+  /** By validator. */
+  readonly banks: readonly Pick<Consortium["banks"][number], "number" | "keys">[];
+};
+
 const MEMORY_MAX = 512;
 
 /**
@@ -40,7 +46,7 @@ const MEMORY_MAX = 512;
  */
 export class Puppet {
   readonly index: ValidatorIndex;
-  readonly consortium: Consortium;
+  readonly consortium: PuppetConsortium;
   readonly random: Random;
   readonly blocks = new Map<Digest, Block>();
   readonly prepares = new Map<View, Certificate>();
@@ -57,7 +63,7 @@ export class Puppet {
 
   constructor(options: {
     readonly index: ValidatorIndex;
-    readonly consortium: Consortium;
+    readonly consortium: PuppetConsortium;
     readonly scheme: CertificateScheme;
     readonly behaviours: readonly Behaviour[];
     readonly random: Random;

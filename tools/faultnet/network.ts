@@ -1,0 +1,230 @@
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { freePorts, LocalNetwork, sabha } from "../local-network.js";
+import { fillDisk, freeDisk, mountDisk, unmountDisk } from "./disks.js";
+import { type Distance, type Endpoint, Links } from "./links.js";
+import { banksOf, type Scenario } from "./scenario.js";
+
+const FIRST_PORT = 31_000;
+const BYZANTINE_NODE = fileURLToPath(new URL("byzantine-node.js", import.meta.url));
+const SLOW_DISK_NODE = fileURLToPath(new URL("slow-disk-node.js", import.meta.url));
+/** What a validator's second process is called. */
+const twinOf = (bank: string): string => `${bank}-twin`;
+
+/** What one instance of a run is: a process with a home. */
+interface Instance extends Endpoint {
+  readonly bank: string;
+  /** Program in place of the command line. */
+  readonly program: readonly string[] | undefined;
+}
+
+/**
+ * A consortium of real processes from a new genesis, every link through a proxy. Each node finds its peers in a file of
+ * its own, since the proxies know who dials only by the port that is dialled.
+ */
+export class FaultNetwork {
+  readonly directory: string;
+  readonly processes: LocalNetwork;
+  readonly links: Links;
+  readonly #scenario: Scenario;
+  readonly #instances: Instance[] = [];
+  readonly #disks = new Map<string, string>();
+
+  private constructor(directory: string, scenario: Scenario) {
+    this.directory = join(directory, "network");
+    this.#scenario = scenario;
+    this.processes = new LocalNetwork(this.directory);
+    this.links = new Links({
+      base: (from, to) => distance(scenario, bankOfInstance(from), bankOfInstance(to)),
+      isApart: (from, to) => this.#isApart(from, to),
+    });
+  }
+
+  /** Makes homes, proxies and disks; starts nothing yet. */
+  static async create(directory: string, scenario: Scenario): Promise<FaultNetwork> {
+    const network = new FaultNetwork(directory, scenario);
+    await network.#create();
+    return network;
+  }
+
+  get honest(): readonly string[] {
+    return this.#scenario.banks.filter((bank) => this.isHonest(bank));
+  }
+
+  isHonest(bank: string): boolean {
+    return this.#scenario.byzantine[bank] === undefined && !this.#twins.includes(bank);
+  }
+
+  url(bank: string): string {
+    return this.processes.url(bank);
+  }
+
+  get genesis(): Uint8Array {
+    return readFileSync(join(this.directory, "genesis.json"));
+  }
+
+  /** All processes of these banks. */
+  launch(banks: readonly string[]): void {
+    for (const { name, program } of this.#of(banks)) this.processes.launch(name, program);
+  }
+
+  async untilReady(banks: readonly string[], limitMs: number): Promise<void> {
+    await Promise.all(this.#of(banks).map(({ name }) => this.processes.untilReady(name, limitMs)));
+  }
+
+  async kill(banks: readonly string[]): Promise<void> {
+    await Promise.all(this.#of(banks).map(({ name }) => this.processes.kill(name)));
+  }
+
+  async stop(banks: readonly string[]): Promise<void> {
+    await Promise.all(this.#of(banks).map(({ name }) => this.processes.stop(name)));
+  }
+
+  signal(banks: readonly string[], signal: "SIGSTOP" | "SIGCONT"): void {
+    for (const { name } of this.#of(banks)) this.processes.signal(name, signal);
+  }
+
+  tell(banks: readonly string[], message: Readonly<Record<string, unknown>>): void {
+    for (const { name } of this.#of(banks)) this.processes.tell(name, message);
+  }
+
+  /** Every ordered pair of processes with one in each list, in both orders where `way` says so. */
+  eachLink(
+    between: readonly [readonly string[], readonly string[]],
+    visit: (from: string, to: string, isBack: boolean) => void,
+  ): void {
+    const [left, right] = between.map((list) => this.#of(banksOf(this.#scenario, list)).map(({ name }) => name));
+    for (const from of left ?? []) {
+      for (const to of right ?? []) {
+        if (from === to) continue;
+        visit(from, to, false);
+        visit(to, from, true);
+      }
+    }
+  }
+
+  fillDisk(bank: string): void {
+    fillDisk(this.#diskOf(bank));
+  }
+
+  freeDisk(bank: string): void {
+    freeDisk(this.#diskOf(bank));
+  }
+
+  /** Ends every process and gives back ports and disks. */
+  async close(): Promise<void> {
+    for (const { name } of this.#instances) this.processes.signal(name, "SIGCONT");
+    await Promise.all(this.#instances.map(({ name }) => this.processes.kill(name)));
+    await this.links.close();
+    for (const path of this.#disks.values()) unmountDisk(path);
+  }
+
+  get #twins(): readonly string[] {
+    const { twins } = this.#scenario;
+    return twins === undefined ? [] : banksOf(this.#scenario, twins.of);
+  }
+
+  #of(banks: readonly string[]): readonly Instance[] {
+    return this.#instances.filter(({ bank }) => banks.includes(bank));
+  }
+
+  #diskOf(bank: string): string {
+    const path = this.#disks.get(bank);
+    if (path === undefined) throw new Error(`${bank} has no disk of its own: name it under "disks"`);
+    return path;
+  }
+
+  async #create(): Promise<void> {
+    const { banks, scheme } = this.#scenario;
+    const twins = this.#twins;
+    const first = await freePorts(2 * (banks.length + twins.length), FIRST_PORT);
+    sabha(
+      ...["genesis", "network", "--banks", banks.join(","), "--out", this.directory],
+      ...["--scheme", scheme, "--base-port", String(first), "--settlement-funding", "100000000000"],
+    );
+    for (const [index, bank] of banks.entries()) this.#addInstance(bank, bank, first + 2 * index);
+    for (const [index, bank] of twins.entries()) {
+      cpSync(join(this.directory, bank), join(this.directory, twinOf(bank)), { recursive: true });
+      this.#addInstance(bank, twinOf(bank), first + 2 * (banks.length + index));
+    }
+    for (const instance of this.#instances) await this.#writeSettings(instance);
+    for (const bank of this.#scenario.disks === undefined ? [] : banksOf(this.#scenario, this.#scenario.disks.of)) {
+      const path = join(this.directory, bank, "data");
+      mkdirSync(path, { mode: 0o700 });
+      mountDisk(path, this.#scenario.disks?.megabytes ?? 0);
+      this.#disks.set(bank, path);
+    }
+  }
+
+  #addInstance(bank: string, name: string, port: number): void {
+    const behaviours = this.#scenario.byzantine[bank];
+    const slow = this.#scenario.timeline.some(({ then }) =>
+      then.some((action) => action.do === "slow-disk" && banksOf(this.#scenario, action.of).includes(bank)),
+    );
+    const program =
+      behaviours !== undefined
+        ? [BYZANTINE_NODE, "--behaviours", behaviours.join(",")]
+        : slow
+          ? [SLOW_DISK_NODE]
+          : undefined;
+    this.#instances.push({ name, bank, port, program });
+  }
+
+  async #writeSettings(instance: Instance): Promise<void> {
+    const { timers, poolKilobytes } = this.#scenario;
+    const path = join(this.directory, instance.name, "config.yaml");
+    let text = readFileSync(path, "utf8");
+    const set = (option: string, value: string): void => {
+      const line = new RegExp(`^( *)${option}: .*$`, "m");
+      if (!line.test(text)) throw new Error(`${path} has no option ${option}`);
+      text = text.replace(line, `$1${option}: ${value}`);
+    };
+    set("listen", JSON.stringify(`/ip4/127.0.0.1/tcp/${instance.port}`));
+    set("port", String(instance.port + 1));
+    set("peersFile", '"peers.yaml"');
+    set("profile", JSON.stringify(timers));
+    if (poolKilobytes !== undefined) set("bytesPerReplicaMax", String(poolKilobytes * 1_024));
+    rmSync(path);
+    writeFileSync(path, text);
+    const lines: string[] = [];
+    for (const bank of this.#scenario.banks) {
+      if (bank === instance.bank) continue;
+      const port = await this.links.open(instance, this.#peerOf(instance, bank));
+      lines.push(`${bank}: [/ip4/127.0.0.1/tcp/${port}]\n`);
+    }
+    writeFileSync(join(this.directory, instance.name, "peers.yaml"), lines.join(""));
+  }
+
+  /** Which process of a bank an instance dials: those on the twins' side know the second ones only. */
+  #peerOf(instance: Instance, bank: string): Instance {
+    const name = this.#isTwinSide(instance.name) && this.#twins.includes(bank) ? twinOf(bank) : bank;
+    const peer = this.#instances.find((other) => other.name === name);
+    if (peer === undefined) throw new Error(`no process ${name}`);
+    return peer;
+  }
+
+  #isTwinSide(instance: string): boolean {
+    const { twins } = this.#scenario;
+    return (
+      instance.endsWith("-twin") || (twins !== undefined && banksOf(this.#scenario, twins.sees).includes(instance))
+    );
+  }
+
+  /** A process of a double life only meets its own side. */
+  #isApart(from: string, to: string): boolean {
+    const isDouble = this.#twins.includes(bankOfInstance(from)) || this.#twins.includes(bankOfInstance(to));
+    return isDouble && this.#isTwinSide(from) !== this.#isTwinSide(to);
+  }
+}
+
+const bankOfInstance = (name: string): string => name.replace(/-twin$/, "");
+
+function distance(scenario: Scenario, from: string, to: string): Distance {
+  const { latencyMs, jitterMs, routes } = scenario.links;
+  const route = routes.find(({ between: [left, right] }) => {
+    const [here, there] = [banksOf(scenario, left), banksOf(scenario, right)];
+    return (here.includes(from) && there.includes(to)) || (here.includes(to) && there.includes(from));
+  });
+  return route === undefined ? { latencyMs, jitterMs } : { latencyMs: route.latencyMs, jitterMs: route.jitterMs };
+}

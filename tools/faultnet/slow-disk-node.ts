@@ -1,0 +1,64 @@
+import { parseArgs } from "node:util";
+import { type Interpose, runNode } from "../../src/node/index.js";
+import type { StoreWrite } from "../../src/replica/index.js";
+
+/*
+ * The node of production over a disk that takes its time: every step of the store waits first. Steps keep their order,
+ * as a queue at a slow device would. Tell it `{ delayMs, jitterMs }` over IPC; it begins with a quick disk, and ends
+ * when the program that started it does.
+ */
+
+const { values } = parseArgs({ options: { home: { type: "string" } } });
+const { home } = values;
+if (home === undefined) throw new Error("--home is needed");
+
+interface Slowness {
+  readonly delayMs: number;
+  readonly jitterMs: number;
+}
+
+let slowness: Slowness = { delayMs: 0, jitterMs: 0 };
+
+const interpose: Interpose = ({ log, around }) => {
+  process.on("message", (message: Slowness) => {
+    slowness = message;
+    log.info({ ...message }, "told how slow the disk is");
+  });
+  const { store } = around;
+  let tail = Promise.resolve();
+  let waiting = 0;
+  const later = (write: StoreWrite, done: Parameters<typeof store.write>[1]): void => {
+    const { delayMs, jitterMs } = slowness;
+    if (waiting === 0 && delayMs + jitterMs === 0) {
+      store.write(write, done);
+      return;
+    }
+    waiting += 1;
+    tail = tail.then(async () => {
+      // Only a flush makes a program wait for the device.
+      const waitMs = write.durable ? delayMs + Math.random() * jitterMs : 0;
+      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+      waiting -= 1;
+      store.write(write, done);
+    });
+  };
+  return {
+    ...around,
+    store: {
+      write: later,
+      load: () => store.load(),
+      block: (height) => store.block(height),
+      heightOf: (hash) => store.heightOf(hash),
+      batch: (digest) => store.batch(digest),
+      leaf: (height) => store.leaf(height),
+      outcomes: (height) => store.outcomes(height),
+      treeNode: (level, index) => store.treeNode(level, index),
+      pages: () => store.pages(),
+      page: (key) => store.page(key),
+    },
+  };
+};
+
+process.on("disconnect", () => process.exit(0));
+await runNode(home, "slow-disk", interpose);
+process.disconnect?.();
