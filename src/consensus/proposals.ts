@@ -22,7 +22,7 @@ import {
 import { bestParent, branchTo, orderedOn, type Parent } from "./branch.js";
 import { freshClaimVerdict } from "./claims.js";
 import type { BatchInfo, Block, Timer } from "./events.js";
-import { deadlineDue, hasWorkOn, heartbeatDue, viewTimeoutMs } from "./pacemaker.js";
+import { deadlineDue, hasWorkOn, heartbeatDue, leaveView, viewTimeoutMs } from "./pacemaker.js";
 import { allows, cast, mayVote } from "./signer.js";
 import { type AgreementState, type Candidate, leaderOf, type Step } from "./state.js";
 import { batchesFault, headerFault, justificationFault, type ParentView, repetitionFault } from "./validity.js";
@@ -59,7 +59,7 @@ export function tryPropose(step: Step): void {
       return;
     }
   }
-  propose(step, makeBlock(state, { parent, timestamp, claim, body }));
+  propose(step, makeBlock(state, { parent, timestamp, claim, body }), parent);
 }
 
 /** Whether the claim is the first to cover the last results that anyone waits for. */
@@ -117,13 +117,30 @@ function makeBlock(
   return { hash: blockHash(sha256, encodeHeader(header)), header, body };
 }
 
-function propose(step: Step, block: Block): void {
+/** A block that we would refuse from another leader is a mistake of ours: the turn is given up instead (SAFE-6). */
+function propose(step: Step, block: Block, parent: Parent): void {
   const { state, out } = step;
+  const { epoch, view, height, proposer } = block.header;
+  const reason = ownFault(state, block, parent);
+  if (reason !== undefined) {
+    out.push({ type: "observe", fact: { type: "proposal-refused", proposer, view, reason } });
+    leaveView(step, "cannot-propose");
+    return;
+  }
   state.blocks.set(block.hash, block);
-  state.candidates.set(block.header.view, { block, arrivedWall: step.wall, refused: false });
-  const { epoch, view, height } = block.header;
+  state.candidates.set(view, { block, arrivedWall: step.wall, refused: false });
   if (!cast(step, { kind: "PREPARE", epoch, view, hash: block.hash }, block)) return;
   out.push({ type: "observe", fact: { type: "proposed", hash: block.hash, height, batches: block.body.length } });
+}
+
+function ownFault(state: AgreementState, block: Block, parent: Parent): string | undefined {
+  const batches = heldBatches(state, block);
+  return (
+    justificationFault(block, state.setting.chainId) ??
+    headerFault(state, block, parent) ??
+    repetitionFault(state, block, parent.branch) ??
+    (batches.type === "held" ? batchesFault(block, batches.batches) : "a batch is not held")
+  );
 }
 
 /** Votes PREPARE for the current view's candidate once everything about it is known and right (SAFE-6 … SAFE-8). */

@@ -97,8 +97,11 @@ export class CoreCluster {
   readonly down = new Set<number>();
   /** Drops a message where it returns false. */
   passes: (from: number, to: number, message: AgreementMessage) => boolean = () => true;
+  /** Virtual milliseconds that a message takes, 1 at the least. */
+  delayMs: (from: number, to: number, message: AgreementMessage) => number = () => 1;
   now = 0;
-  #queue: { readonly from: number; readonly to: number; readonly message: AgreementMessage }[] = [];
+  #queue: { readonly at: number; readonly from: number; readonly to: number; readonly message: AgreementMessage }[] =
+    [];
   #timers: { readonly at: number; readonly to: number; readonly event: Event }[] = [];
 
   constructor(n = 4) {
@@ -160,8 +163,8 @@ export class CoreCluster {
     const end = this.now + milliseconds;
     while (this.now < end) {
       this.now += 1;
-      const delivered = this.#queue;
-      this.#queue = [];
+      const delivered = this.#queue.filter(({ at }) => at <= this.now);
+      this.#queue = this.#queue.filter(({ at }) => at > this.now);
       for (const { from, to, message } of delivered) {
         this.feed(to, {
           type: "received",
@@ -187,7 +190,8 @@ export class CoreCluster {
     for (const to of receivers) {
       if (to === by || this.down.has(to) || !this.passes(by, to, effect.message)) continue;
       this.sent.push({ from: by, to, message: effect.message });
-      this.#queue.push({ from: by, to, message: effect.message });
+      const at = this.now + this.delayMs(by, to, effect.message);
+      this.#queue.push({ at, from: by, to, message: effect.message });
     }
   }
 }

@@ -246,3 +246,25 @@ describe("attack 35: votes out of bounds", () => {
     }
   });
 });
+
+describe("attack 31: a TIMEOUT with a forged certificate", () => {
+  const { verifier, signature, subjectOf, certify } = consortium("keyed-hash");
+  const timeout = (signer: number, entry: Certificate): Vote => {
+    const subject = subjectOf("TIMEOUT", 4);
+    return { ...subject, signer: index(signer), signature: signature(signer, subject), certificate: entry };
+  };
+
+  test("is refused whole, and takes nothing away from what the others show", () => {
+    const entry = certify(subjectOf("PREPARE", 3), [0, 1, 2, 3, 4]);
+    const forged = { ...entry, hash: digest("another block") };
+    const admit = (vote: Vote) => verifier.admit(vote.signer, { type: "vote", vote }, NOTHING_KNOWN);
+    expect(admit(timeout(6, forged)).type).toBe("refused");
+    expect(admit(timeout(6, { ...entry, kind: "COMMIT" })).type).toBe("refused");
+    for (const honest of [0, 1, 2]) {
+      expect(admit(timeout(honest, entry))).toMatchObject({
+        type: "admitted",
+        message: { vote: { certificate: entry } },
+      });
+    }
+  });
+});
