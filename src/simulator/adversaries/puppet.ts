@@ -39,6 +39,8 @@ export type PuppetConsortium = Pick<Consortium, "chainId" | "set" | "secretKeys"
 };
 
 const MEMORY_MAX = 512;
+/** Views above this are another liar's inventions. */
+const CREDIBLE_VIEW_MAX = 2 ** 32;
 
 /**
  * A Byzantine validator: an ordinary replica whose words are changed on their way out. It knows
@@ -129,15 +131,16 @@ export class Puppet {
       case "proposal": {
         const { block, commitProof } = message.proposal;
         const { parentCertificate, skips, view } = block.header;
+        if (view >= CREDIBLE_VIEW_MAX) return;
         this.blocks.set(block.hash, block);
         forgetOldest(this.blocks);
-        this.view = Math.max(this.view, view) as View;
+        this.#learnView(view);
         for (const certificate of [parentCertificate, ...skips]) if (certificate) this.#learnCertificate(certificate);
         this.proof = commitProof ?? this.proof;
         return;
       }
       case "vote":
-        this.view = Math.max(this.view, message.vote.view) as View;
+        this.#learnView(message.vote.view);
         if (message.vote.certificate !== undefined) this.#learnCertificate(message.vote.certificate);
         if (message.vote.signer === this.index) this.votes.push(message.vote);
         if (this.votes.length > MEMORY_MAX) this.votes.shift();
@@ -153,8 +156,12 @@ export class Puppet {
     }
   }
 
+  #learnView(view: View): void {
+    if (view > this.view && view < CREDIBLE_VIEW_MAX) this.view = view;
+  }
+
   #learnCertificate(certificate: Certificate): void {
-    if (certificate.kind === "COMMIT") return;
+    if (certificate.kind === "COMMIT" || certificate.view >= CREDIBLE_VIEW_MAX) return;
     const known = certificate.kind === "PREPARE" ? this.prepares : this.timeouts;
     known.set(certificate.view, certificate);
     forgetOldest(known);
