@@ -1,6 +1,5 @@
 /** Test composition root: real replicas over a faked world that one seed decides, and independent checkers. */
 export {
-  BEHAVIOUR_NAMES,
   type BehaviourName,
   PROCESS_BEHAVIOURS,
   type ProcessBehaviourName,

@@ -1,4 +1,4 @@
-import { type Certificate, type CommitProof, type ResultLeaf, readBody, readHeader } from "../formats/index.js";
+import { type Certificate, type ResultLeaf, readBody, readHeader } from "../formats/index.js";
 import { assert, type Digest, decode, type Height, type View } from "../primitives/index.js";
 import type { Divergence, FinalBlock, FinalHead, StoredBlock, StoredState, StoreWrite } from "../replica/index.js";
 
@@ -131,7 +131,3 @@ export function hasEntryInto(contents: Contents, view: View): boolean {
   for (const certificate of contents.certificates.values()) if (certificate.view === view - 1) return true;
   return false;
 }
-
-/** Proof of the stored head. */
-export const headProofOf = (contents: Contents): CommitProof | undefined =>
-  contents.final[contents.final.length - 1]?.proof;
