@@ -240,7 +240,7 @@ export function blockFromBytes(sha256: Sha256, headerBytes: Uint8Array, bodyByte
 }
 
 /** Also the form in which evidence is kept. */
-export function writeVote(writer: Writer, vote: Vote): void {
+function writeVote(writer: Writer, vote: Vote): void {
   writeVoteKind(writer, vote.kind)
     .u64(vote.epoch)
     .u64(vote.view)

@@ -109,7 +109,7 @@ export function arm(step: Step): void {
 }
 
 /** Nothing heard from it for three ticks, while a quorum (ourselves included) was heard. */
-export function isInactive(step: Step, validator: ValidatorIndex): boolean {
+function isInactive(step: Step, validator: ValidatorIndex): boolean {
   const { self, quorum } = step.state.setting;
   if (validator === self || !isAway(step, validator)) return false;
   return awayValidators(step).length <= step.state.setting.n - quorum;

@@ -143,7 +143,7 @@ function reportFork(step: Step, proof: CommitProof): void {
 }
 
 /** Moves to a view; never back. */
-export function enter(step: Step, view: View, by: "PREPARE" | "COMMIT" | "TIMEOUT"): void {
+function enter(step: Step, view: View, by: "PREPARE" | "COMMIT" | "TIMEOUT"): void {
   const { state, out } = step;
   if (view <= state.current) return;
   state.current = view;

@@ -26,7 +26,6 @@ export const LAN_TIMING: Timing = {
   maxIdleMs: 5_000,
   tickMs: 500,
 };
-export const WAN_TIMING: Timing = { ...LAN_TIMING, minMs: 150 };
 
 /** What never changes while an epoch lasts. */
 export interface Setting {

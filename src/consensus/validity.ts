@@ -14,9 +14,6 @@ import type { AgreementState, Head } from "./state.js";
 /** What validity needs of a parent: the finalised head or an unfinalised block. */
 export type ParentView = Pick<Head, "view" | "height" | "hash" | "timestamp" | "executed">;
 
-/** Equality of everything a claim says. */
-export const sameClaim = (left: Claim, right: Claim): boolean => left.height === right.height && sameRoots(left, right);
-
 /** Equality of what two claims about one height say. */
 export const sameRoots = (left: Claim, right: Claim): boolean =>
   left.resultsRoot === right.resultsRoot &&

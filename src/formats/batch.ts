@@ -19,7 +19,7 @@ import {
  * 44 reserved u32 · 48 publicKey 32 · 80 notAfter u64 (ms, block time) · 88 salt 32 · 120 reserved 8
  */
 export const BATCH_HEADER_BYTES = 128;
-export const BATCH_SIGNATURE_BYTES = 64;
+const BATCH_SIGNATURE_BYTES = 64;
 
 export type BatchKind = "create_accounts" | "manage_accounts" | "create_transfers" | "govern" | "settle_set";
 
@@ -90,7 +90,7 @@ export function parseBatch(bytes: Uint8Array): ParsedBatch {
 }
 
 /** Length of a signed batch with `count` records. */
-export const batchBytes = (count: number): number => BATCH_HEADER_BYTES + count * RECORD_BYTES + BATCH_SIGNATURE_BYTES;
+const batchBytes = (count: number): number => BATCH_HEADER_BYTES + count * RECORD_BYTES + BATCH_SIGNATURE_BYTES;
 
 /** H("sabha/batch/1" ‖ signed bytes): independent of the signature, so rewrapping gives no second digest. */
 export const batchDigest = (sha256: Sha256, bytes: Uint8Array): Digest =>

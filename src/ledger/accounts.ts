@@ -110,7 +110,7 @@ export class Accounts {
 }
 
 /** What an account's 128-byte entry says. */
-export function accountView(entry: Uint8Array): AccountView {
+function accountView(entry: Uint8Array): AccountView {
   const words = new Uint32Array(entry.slice(0, ACCOUNT_WORDS * 4).buffer);
   const kindAndFlags = words[KIND_AND_FLAGS] as number;
   return {

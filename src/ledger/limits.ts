@@ -10,8 +10,8 @@ import type { Rail } from "./rules.js";
  * Block time never runs back, so a day that is over is never asked for again and one entry per account
  * and rail is enough: the first initiation of a new day starts it at zero.
  */
-export const LIMIT_WORDS = 8;
-export const LIMIT_PAGE_ENTRIES = 256;
+const LIMIT_WORDS = 8;
+const LIMIT_PAGE_ENTRIES = 256;
 const ACCOUNT = 0;
 const RAIL = 1;
 const DAY = 2;

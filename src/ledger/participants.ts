@@ -11,8 +11,8 @@ import type { KeyView, ParticipantView } from "./views.js";
  * 0 number · 1 role · 2 accounts opened for it · 3 its pending transfers · 4 height of the newest outcome
  * of a record it submitted 2 · 6 that outcome's index · 7 reserved 9
  */
-export const PARTICIPANT_WORDS = 16;
-export const PARTICIPANT_PAGE_ENTRIES = 64;
+const PARTICIPANT_WORDS = 16;
+const PARTICIPANT_PAGE_ENTRIES = 64;
 const NUMBER = 0;
 const ROLE = 1;
 const ACCOUNTS = 2;
@@ -22,7 +22,7 @@ export const PARTICIPANT_NEWEST_INDEX = 6;
 
 export const ROLE_AUTHORITY = 1;
 export const ROLE_BANK = 2;
-export const ROLE_OBSERVER = 3;
+const ROLE_OBSERVER = 3;
 const ROLES = { authority: ROLE_AUTHORITY, bank: ROLE_BANK, observer: ROLE_OBSERVER } as const;
 const ROLE_NAMES: readonly (ParticipantRole | undefined)[] = [undefined, "authority", "bank", "observer"];
 
@@ -92,8 +92,8 @@ export class Participants {
  * 0 public key 8 · 8 participant · 9 scopes · 10 height from which it counts 2 · 12 height from which it is
  * revoked, 0 for never 2 · 14 reserved 2
  */
-export const KEY_WORDS = 16;
-export const KEY_PAGE_ENTRIES = 64;
+const KEY_WORDS = 16;
+const KEY_PAGE_ENTRIES = 64;
 const KEY_PARTICIPANT = 8;
 const KEY_SCOPES = 9;
 const KEY_ACTIVE = 10;

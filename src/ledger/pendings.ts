@@ -12,8 +12,8 @@ import { type SeenIds, STATE_PENDING } from "./seen-ids.js";
  *
  * The table stays dense: the last entry moves into the place of one that was resolved.
  */
-export const PENDING_WORDS = 64;
-export const PENDING_PAGE_ENTRIES = 32;
+const PENDING_WORDS = 64;
+const PENDING_PAGE_ENTRIES = 32;
 export const SALT = 32;
 export const RESERVED_AMOUNT = 40;
 export const DEADLINE = 42;

@@ -17,8 +17,8 @@ import type { IdPosition, PendingState } from "./views.js";
  * Fingerprints tell `exists` from `exists_with_different_…` without reading the batch. They are no
  * cryptography: a record made to collide fools only the creator of the id.
  */
-export const ID_WORDS = 16;
-export const ID_PAGE_ENTRIES = 256;
+const ID_WORDS = 16;
+const ID_PAGE_ENTRIES = 256;
 const CODE_AND_KIND = 4;
 const OUTCOME_INDEX = 5;
 const OUTCOME_HEIGHT = 6;

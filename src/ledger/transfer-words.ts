@@ -15,7 +15,7 @@ export const AMOUNT = TRANSFER_FIELDS.amount / 4;
 export const PENDING_ID = TRANSFER_FIELDS.pendingId / 4;
 export const TIMEOUT = TRANSFER_FIELDS.timeoutSeconds / 4;
 export const ASSET = TRANSFER_FIELDS.asset / 4;
-export const PURPOSE_RAIL_PRIORITY = TRANSFER_FIELDS.purposeCode / 4;
+const PURPOSE_RAIL_PRIORITY = TRANSFER_FIELDS.purposeCode / 4;
 export const FLAGS = TRANSFER_FIELDS.flags / 4;
 
 export const LINKED = TRANSFER_FLAGS.linked;

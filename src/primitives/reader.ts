@@ -8,7 +8,7 @@ export type DecodeFault = {
 };
 
 /** Thrown by `Reader` and nothing else; `decode` turns it into a value. */
-export class DecodeError extends Error {
+class DecodeError extends Error {
   override readonly name = "DecodeError";
   readonly fault: DecodeFault;
 

@@ -43,10 +43,10 @@ export interface Frame {
 export const LOG_START: Position = { segment: 0, offset: 0 };
 
 /** Frame: length u32 · CRC-32 over length, key and bytes u32 · key 32 · bytes; little-endian. */
-export const FRAME_HEAD_BYTES = 40;
+const FRAME_HEAD_BYTES = 40;
 
 /** Segments do not grow beyond this, unless one frame is larger. */
-export const SEGMENT_BYTES = 256 * 1_048_576;
+const SEGMENT_BYTES = 256 * 1_048_576;
 
 /** Descriptors kept for reading. */
 const READERS_MAX = 64;

@@ -1,3 +1,5 @@
+import { slowLeader } from "./delays.js";
+import { fieldMutator } from "./fields.js";
 import * as leaders from "./leaders.js";
 import type { Behaviour } from "./puppet.js";
 import { twoAmounts } from "./two-amounts.js";
@@ -9,6 +11,7 @@ export { type Behaviour, Puppet } from "./puppet.js";
 export const BEHAVIOURS = {
   equivocator: leaders.equivocator,
   "silent-leader": leaders.silentLeader,
+  "slow-leader": slowLeader,
   censor: leaders.censor,
   "tail-forker": leaders.tailForker,
   "claim-liar": leaders.claimLiar,
@@ -16,6 +19,7 @@ export const BEHAVIOURS = {
   repeater: leaders.repeater,
   phantom: leaders.phantom,
   mutator: leaders.mutator,
+  "field-mutator": fieldMutator,
   conflicter: voters.conflicter,
   nuller: voters.nuller,
   selective: voters.selective,
