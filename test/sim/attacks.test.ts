@@ -1,0 +1,208 @@
+import { describe, expect, test } from "vitest";
+import { type Block, encodeMessage, type Proposal } from "../../src/consensus/index.js";
+import { certificateScheme, sha256 } from "../../src/crypto/index.js";
+import {
+  batchesRoot,
+  blockHash,
+  type CanonicalJson,
+  canonicalJson,
+  encodeHeader,
+  type Header,
+  type VoteSubject,
+  voteBytes,
+} from "../../src/formats/index.js";
+import {
+  type Digest,
+  type ParticipantNumber,
+  toHex,
+  utf8,
+  type ValidatorIndex,
+  type View,
+  view,
+  ZERO_DIGEST,
+} from "../../src/primitives/index.js";
+import { Queries } from "../../src/replica/index.js";
+import { type Simulation, simulate } from "../../src/simulator/index.js";
+import type { SimulatedNode } from "../../src/simulator/node.js";
+
+const LIAR = 3;
+const A = "aa".repeat(32) as Digest;
+const B = "bb".repeat(32) as Digest;
+
+const nodeAt = (simulation: Simulation, index: number): SimulatedNode => simulation.nodes[index] as SimulatedNode;
+
+/** Signs with the liar's own key. */
+function signature(simulation: Simulation, signer: number, subject: VoteSubject): Uint8Array {
+  const { chainId, set, secretKeys } = simulation.consortium;
+  const bytes = voteBytes(subject, { chainId, valsetHash: set.hash });
+  return certificateScheme("keyed-hash").sign(secretKeys[signer] as Uint8Array, bytes);
+}
+
+function voteFrame(simulation: Simulation, kind: VoteSubject["kind"], at: View, hash: Digest): Uint8Array {
+  const subject = { kind, epoch: simulation.consortium.set.epoch, view: at, hash };
+  const signer = LIAR as ValidatorIndex;
+  return encodeMessage({
+    type: "vote",
+    vote: { ...subject, signer, signature: signature(simulation, LIAR, subject), certificate: undefined },
+  });
+}
+
+/** A block of view 1 on the anchor in the name of validator 0. */
+function firstProposal(simulation: Simulation, timestamp: number): Proposal {
+  const { chainId, set } = simulation.consortium;
+  const claim = nodeAt(simulation, 1).replica?.claim();
+  const header: Header = {
+    version: 1,
+    chainId,
+    epoch: set.epoch,
+    view: view(1),
+    height: 1 as Header["height"],
+    parentHash: chainId,
+    parentView: 0 as View,
+    parentCertificate: undefined,
+    skips: [],
+    timestamp,
+    proposer: 0 as ValidatorIndex,
+    batchesRoot: batchesRoot(sha256, []),
+    executed: claim as Header["executed"],
+    valsetHash: set.hash,
+    type: "NORMAL",
+  };
+  const block: Block = { hash: blockHash(sha256, encodeHeader(header)), header, body: [] };
+  const subject = { kind: "PREPARE", epoch: set.epoch, view: view(1), hash: block.hash } as const;
+  return { block, signature: signature(simulation, 0, subject), commitProof: undefined };
+}
+
+const readable = (node: SimulatedNode): string[] =>
+  (node.replica?.evidence() ?? []).map((evidence) =>
+    JSON.stringify(evidence, (_key, value: unknown) => (value instanceof Uint8Array ? toHex(value) : value)),
+  );
+
+describe("attack 18: a leader of two blocks", () => {
+  test.each([1, 2, 3])(
+    "one block to one victim, another to the rest: one ledger, and the victim has it, seed %i",
+    (seed) => {
+      const simulation = simulate({ seed, validators: 4, adversaries: { [LIAR]: ["equivocator"] } });
+      simulation.load(8, 5_000);
+      simulation.runFor(5_000);
+      expect(simulation.settle(60_000), simulation.summary()).toBe(true);
+      expect(simulation.forks()).toEqual([]);
+      expect(simulation.violations).toEqual([]);
+      const heads = simulation.honest.map(({ replica }) => replica?.head().hash);
+      expect(new Set(heads).size).toBe(1);
+      expect(simulation.height).toBeGreaterThan(8);
+    },
+  );
+
+  test("whoever hears both proposals keeps both signatures as evidence, and votes for one at most", () => {
+    const simulation = simulate({ seed: 1, validators: 4, adversaries: { 0: ["silent-leader"] } });
+    const victim = nodeAt(simulation, 1);
+    const wall = victim.wall();
+    const [first, second] = [firstProposal(simulation, wall), firstProposal(simulation, wall + 1)];
+    for (const proposal of [first, second]) {
+      victim.deliver(0 as ValidatorIndex, "consensus", encodeMessage({ type: "proposal", proposal }));
+    }
+    simulation.runFor(50);
+    const [evidence] = victim.replica?.evidence() ?? [];
+    expect(evidence).toMatchObject({ signer: 0, view: 1 });
+    expect(evidence?.votes.map(({ hash }) => hash).sort()).toEqual([first.block.hash, second.block.hash].sort());
+    expect(victim.store.load().record).toMatchObject({ view: 1, hash: first.block.hash, prepared: true });
+  });
+});
+
+describe("attack 36: evidence is the same bytes everywhere", () => {
+  test.each([
+    ["two blocks", ["PREPARE", A], ["PREPARE", B]],
+    ["two blocks to commit", ["COMMIT", B], ["COMMIT", A]],
+    ["COMMIT and TIMEOUT", ["COMMIT", A], ["TIMEOUT", ZERO_DIGEST]],
+  ] as const)("%s, heard in either order and at other times", (_what, one, other) => {
+    const simulation = simulate({ seed: 1, validators: 4, adversaries: { [LIAR]: [] } });
+    const at = view(3);
+    const frames = [one, other].map(([kind, hash]) => voteFrame(simulation, kind, at, hash));
+    const hear = (index: number, order: readonly number[]): void => {
+      for (const which of order) {
+        nodeAt(simulation, index).deliver(LIAR as ValidatorIndex, "consensus", frames[which] as Uint8Array);
+        simulation.runFor(40);
+      }
+    };
+    hear(0, [0, 1]);
+    simulation.runFor(700);
+    hear(1, [1, 0]);
+    hear(2, [1, 1, 0, 1, 0]);
+    const kept = [0, 1, 2].map((index) => readable(nodeAt(simulation, index)));
+    expect(kept[0]).toHaveLength(1);
+    expect(kept[1]).toEqual(kept[0]);
+    expect(kept[2]).toEqual(kept[0]);
+    expect(simulation.violations).toEqual([]);
+  });
+
+  test("a vote whose signature does not verify accuses nobody", () => {
+    const simulation = simulate({ seed: 1, validators: 4, adversaries: { [LIAR]: [] } });
+    const good = voteFrame(simulation, "PREPARE", view(3), A);
+    const bad = voteFrame(simulation, "PREPARE", view(3), B);
+    bad[bad.length - 2] = (bad[bad.length - 2] as number) ^ 1;
+    for (const frame of [good, bad]) nodeAt(simulation, 0).deliver(LIAR as ValidatorIndex, "consensus", frame);
+    simulation.runFor(50);
+    expect(nodeAt(simulation, 0).replica?.evidence()).toEqual([]);
+  });
+});
+
+describe("attack 43: a leader of bad headers only", () => {
+  test.each(["mutator", "claim-liar"] as const)(
+    "%s: its views are left, and reads are served all along",
+    (behaviour) => {
+      const simulation = simulate({ seed: 4, validators: 4, adversaries: { [LIAR]: [behaviour] } });
+      const { genesis, chainId, set } = simulation.consortium;
+      const { replica, store } = nodeAt(simulation, 0);
+      if (replica === undefined) throw new Error("it is up");
+      const queries = new Queries({
+        ...{ replica, store, genesis, chainId, set },
+        genesisBytes: utf8(canonicalJson(genesis as unknown as CanonicalJson)),
+        participant: 1 as ParticipantNumber,
+        version: "1",
+      });
+      const settlement = simulation.consortium.banks[0]?.settlement;
+      if (settlement === undefined) throw new Error("the bank has an account");
+      simulation.load(8, 10_000);
+      let skipped = 0;
+      for (let at = 0; at < 100; at += 1) {
+        simulation.runFor(100);
+        expect(queries.accounts([settlement])[0]).toBeDefined();
+        expect(replica.readiness().state).toBe("ready");
+      }
+      for (const { header } of simulation.ledger.chain) skipped += header.skips.length;
+      expect(skipped).toBeGreaterThan(2);
+      expect(simulation.settle(60_000), simulation.summary()).toBe(true);
+      expect(simulation.violations).toEqual([]);
+    },
+  );
+});
+
+describe("attack 44: a leader that leaves out what it does not like", () => {
+  test.each([1, 2, 3])(
+    "the next honest leader includes it: no batch waits for more than f + 1 turns, seed %i",
+    (seed) => {
+      const simulation = simulate({ seed, validators: 4, adversaries: { [LIAR]: ["censor"] } });
+      simulation.runFor(1_000);
+      let censored = 0;
+      for (let at = 0; at < 40; at += 1) {
+        const { height } = simulation;
+        simulation.submit(nodeAt(simulation, at % 3));
+        // Until its own machine has it on disk, and no leader in a block yet.
+        simulation.runFor(2);
+        const [digest] = simulation.unfinished();
+        simulation.runFor(300);
+        if (digest === undefined) continue;
+        const ordered = simulation.ledger.ordered.get(digest);
+        expect(ordered, `batch ${at}`).toBeDefined();
+        // What was under way when it came, one turn of the censor, and the next leader's.
+        expect((ordered ?? 0) - height).toBeLessThanOrEqual(4);
+        if (digest >= "8") censored += 1;
+      }
+      const byLiar = simulation.ledger.chain.filter(({ header }) => header.proposer === LIAR);
+      expect(byLiar.flatMap(({ body }) => body).filter(({ digest }) => digest >= "8")).toEqual([]);
+      expect(censored).toBeGreaterThan(0);
+      expect(simulation.violations).toEqual([]);
+    },
+  );
+});
