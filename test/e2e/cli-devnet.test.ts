@@ -85,6 +85,20 @@ const balance = async (account: string): Promise<bigint> => {
 const pidOf = (name: string): number =>
   (JSON.parse(readFileSync(join(home(name), "node.pid"), "utf8")) as { pid: number }).pid;
 
+/** What of a home nobody else may see, in the forms in which it could be printed. */
+function secretsOf(path: string): readonly (readonly [string, string])[] {
+  const seeds = ["consensus", "network", "operation"].flatMap((purpose) => {
+    const { seed } = JSON.parse(readFileSync(join(path, "keys", `${purpose}.key`), "utf8")) as { seed: string };
+    const bytes = Buffer.from(seed, "hex");
+    return [seed, seed.toUpperCase(), bytes.toString("base64"), bytes.toString("base64url"), [...bytes].join(",")].map(
+      (form) => [form, `the ${purpose} key`] as const,
+    );
+  });
+  const token = readFileSync(join(path, "keys", "submit.token"), "utf8").trim();
+  expect(token.length).toBeGreaterThan(16);
+  return [...seeds, [token, "the token"]];
+}
+
 // One story: each test begins where the one before it ended.
 describe("a network of real processes, through the command line", () => {
   test("devnet up starts every validator and says when all are ready", async () => {
@@ -164,6 +178,49 @@ describe("a network of real processes, through the command line", () => {
       const second = await sabha(...words, "--home", home("SBI"));
       expect(second).toMatchObject({ exitCode: 3, err: expect.stringContaining("in use by another process") });
       expect(second.err).not.toMatch(/\n\s+at /u);
+    }
+  });
+
+  test("attack 91: under load nothing that a node shows or logs holds a secret", async () => {
+    const file = join(directory, "load.csv");
+    writeFileSync(file, orders(1_000).replaceAll("E-", "L-"));
+    const sending = sabha("submit", file, "--home", home("SBI"), "--chunk", "50", "--json");
+    const shown: string[] = [];
+    const ports = [1, 3, 5, 7].map((offset) => basePort + offset);
+    const methods = ["chain_getStatus", "consensus_getStatus", "consensus_getEvidence", "net_getPeers", "rpc.discover"];
+    let isSending = true;
+    sending.finally(() => {
+      isSending = false;
+    });
+    for (let round = 0; round < 3 || isSending; round += 1) {
+      for (const port of ports) {
+        const url = `http://127.0.0.1:${port}`;
+        const answers = await Promise.all([
+          ...methods.map((method) =>
+            fetch(url, {
+              method: "POST",
+              headers: { "content-type": "application/json" },
+              body: JSON.stringify({ jsonrpc: "2.0", id: 1, method }),
+            }),
+          ),
+          ...["/metrics", "/healthz", "/readyz"].map((path) => fetch(`${url}${path}`)),
+        ]);
+        for (const answer of answers) {
+          const text = await answer.text();
+          expect(answer.status, text).toBe(200);
+          shown.push(text);
+        }
+      }
+    }
+    expect((await sending).exitCode).toBe(0);
+    const names = ["SBI", "HDFC", "ICICI", "AXIS"];
+    for (const name of names) shown.push(readFileSync(join(home(name), "node.log"), "utf8"));
+    const everything = shown.join("\n");
+    expect(everything).toContain('"finalizedHeight"');
+    for (const name of names) {
+      for (const [secret, of] of secretsOf(home(name))) {
+        expect(everything.includes(secret), `${of} of ${name}`).toBe(false);
+      }
     }
   });
 
