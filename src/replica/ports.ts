@@ -1,5 +1,5 @@
 import type { SafetyRecord } from "../consensus/index.js";
-import type { Certificate, CommitProof, ResultLeaf } from "../formats/index.js";
+import type { Certificate, CommitProof, ResultLeaf, VoteKind } from "../formats/index.js";
 import type { Checkpoint, StatePage } from "../ledger/index.js";
 import type { Digest, Epoch, Height, ValidatorIndex, View } from "../primitives/index.js";
 
@@ -105,6 +105,22 @@ export interface StoreWrite {
   };
   readonly checkpoint?: Checkpoint;
   readonly divergence?: Divergence;
+  /** Kept for good, at most EVIDENCE_MAX of them. */
+  readonly evidence?: readonly Equivocation[];
+}
+
+/** Two votes of one signer that exclude each other; both signatures verified. */
+export interface Equivocation {
+  readonly signer: ValidatorIndex;
+  readonly epoch: Epoch;
+  readonly view: View;
+  readonly votes: readonly [SignedVote, SignedVote];
+}
+
+export interface SignedVote {
+  readonly kind: VoteKind;
+  readonly hash: Digest;
+  readonly signature: Uint8Array;
 }
 
 /** Root of the complete subtree over leaves index·2^level … (index+1)·2^level − 1. */
@@ -131,6 +147,7 @@ export interface StoredState {
   readonly checkpoint: { readonly height: Height; readonly stateRoot: Digest } | undefined;
   readonly admitted: readonly { readonly digest: Digest; readonly bytes: Uint8Array }[];
   readonly divergence: Divergence | undefined;
+  readonly evidence: readonly Equivocation[];
 }
 
 /**

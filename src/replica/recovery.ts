@@ -23,6 +23,7 @@ export interface Recovery {
   readonly head: FinalHead;
   readonly divergence: Divergence | undefined;
   readonly admitted: StoredState["admitted"];
+  readonly evidence: StoredState["evidence"];
 }
 
 /**
@@ -53,6 +54,7 @@ export function recover(options: {
     range,
     divergence: stored.divergence,
     admitted: stored.admitted,
+    evidence: stored.evidence,
     head: stored.head ?? { ...head, epoch: epoch(0) },
     recovered: {
       record: stored.record,

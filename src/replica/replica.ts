@@ -37,12 +37,20 @@ import { RangeSync, type SyncHead } from "../sync/index.js";
 import { type Execution, Executor } from "./executor.js";
 import { Fetcher } from "./fetcher.js";
 import { Outbox } from "./outbox.js";
-import type { Channel, Divergence, FinalHead, Ports, StoreFailure, StoreWrite } from "./ports.js";
+import type {
+  Channel,
+  Divergence,
+  Equivocation,
+  FinalHead,
+  Ports,
+  SignedVote,
+  StoreFailure,
+  StoreWrite,
+} from "./ports.js";
 import { recover } from "./recovery.js";
 import { Serving } from "./serving.js";
 import { Verifier } from "./verifier.js";
 import type {
-  Equivocation,
   ReplicaConsensus,
   ReplicaFact,
   ReplicaReadiness,
@@ -139,6 +147,7 @@ export class Replica implements ReplicaView {
     this.#divergence = recovery.divergence;
     this.#replayTarget = recovery.head.height;
     this.#restored = recovery.admitted;
+    for (const equivocation of recovery.evidence) this.#evidence.set(evidenceKey(equivocation), equivocation);
     this.#peers = set.members.map((_, index) => index as ValidatorIndex).filter((index) => index !== self);
     this.#verifier = new Verifier(this.#state, options.scheme);
     this.#mempool = new Mempool({
@@ -571,15 +580,20 @@ export class Replica implements ReplicaView {
   }
 
   #onAccusation(first: Vote, second: Vote): void {
-    const key = `${second.epoch}:${second.view}:${second.signer}`;
+    const { signer, epoch, view } = second;
+    const key = evidenceKey(second);
     if (this.#evidence.has(key) || this.#evidence.size >= EVIDENCE_MAX) return;
     if (!this.#verifier.isValidVote(first) || !this.#verifier.isValidVote(second)) return;
-    const votes = [first, second].map(({ kind, hash, signature }) => ({ kind, hash, signature }));
-    votes.sort((left, right) => (`${left.kind}${left.hash}` < `${right.kind}${right.hash}` ? -1 : 1));
-    const { signer, epoch, view } = second;
-    const equivocation = { signer, epoch, view, votes: votes as [(typeof votes)[0], (typeof votes)[0]] };
-    this.#evidence.set(key, equivocation as Equivocation);
-    this.#observe({ type: "evidence", equivocation: equivocation as Equivocation });
+    const [left, right] = [first, second].map(({ kind, hash, signature }): SignedVote => ({ kind, hash, signature }));
+    if (left === undefined || right === undefined) return;
+    // In one order, so that the same offence gives the same bytes everywhere (attack 36).
+    const inOrder = `${left.kind}${left.hash}` < `${right.kind}${right.hash}`;
+    const equivocation: Equivocation = { signer, epoch, view, votes: inOrder ? [left, right] : [right, left] };
+    this.#evidence.set(key, equivocation);
+    this.#ports.store.write({ durable: true, evidence: [equivocation] }, (failure) => {
+      if (failure !== undefined) this.#fail(failure);
+    });
+    this.#observe({ type: "evidence", equivocation });
   }
 
   #accuse(peer: ValidatorIndex, reason: string): void {
@@ -725,6 +739,9 @@ export class Replica implements ReplicaView {
     this.#observe({ type: "store-failed", failure });
   }
 }
+
+const evidenceKey = ({ epoch, view, signer }: Pick<Equivocation, "epoch" | "view" | "signer">): string =>
+  `${epoch}:${view}:${signer}`;
 
 type StoreProof = NonNullable<StoreWrite["finalized"]>["blocks"][number]["proof"];
 

@@ -1,7 +1,7 @@
 import type { Claim, ResultLeaf } from "../formats/index.js";
 import type { OrderedBatch } from "../ledger/index.js";
 import type { Digest, Epoch, Height, ValidatorIndex, View } from "../primitives/index.js";
-import type { Divergence, FinalHead } from "./ports.js";
+import type { Divergence, Equivocation, FinalHead } from "./ports.js";
 
 /**
  * What those who serve clients see of a running replica. Reads answer at once from memory; nothing here
@@ -97,18 +97,4 @@ export interface VoteSeen {
   readonly view: View;
   /** Milliseconds since it came. */
   readonly agoMs: number;
-}
-
-/** Two votes of one signer that exclude each other; both signatures verified. */
-export interface Equivocation {
-  readonly signer: ValidatorIndex;
-  readonly epoch: Epoch;
-  readonly view: View;
-  readonly votes: readonly [SignedVote, SignedVote];
-}
-
-export interface SignedVote {
-  readonly kind: "PREPARE" | "COMMIT" | "TIMEOUT";
-  readonly hash: Digest;
-  readonly signature: Uint8Array;
 }

@@ -1,12 +1,21 @@
 import { type Certificate, type ResultLeaf, readBody, readHeader } from "../formats/index.js";
 import { assert, type Digest, decode, type Height, type View } from "../primitives/index.js";
-import type { Divergence, FinalBlock, FinalHead, StoredBlock, StoredState, StoreWrite } from "../replica/index.js";
+import type {
+  Divergence,
+  Equivocation,
+  FinalBlock,
+  FinalHead,
+  StoredBlock,
+  StoredState,
+  StoreWrite,
+} from "../replica/index.js";
 
 /** Everything that a simulated disk holds after some prefix of its writes. */
 export interface Contents {
   record: StoreWrite["record"];
   head: FinalHead | undefined;
   divergence: Divergence | undefined;
+  readonly evidence: Equivocation[];
   checkpoint: StoredState["checkpoint"];
   /** Results are readable up to here; after a restart, the newest checkpoint's height. */
   executedHeight: number;
@@ -27,6 +36,7 @@ export const emptyContents = (): Contents => ({
   record: undefined,
   head: undefined,
   divergence: undefined,
+  evidence: [],
   checkpoint: undefined,
   executedHeight: 0,
   certificates: new Map(),
@@ -46,6 +56,7 @@ export const copyContents = (contents: Contents): Contents => ({
   ...contents,
   certificates: new Map(contents.certificates),
   proposals: new Map(contents.proposals),
+  evidence: [...contents.evidence],
   final: [...contents.final],
   heights: new Map(contents.heights),
   batches: new Map(contents.batches),
@@ -81,6 +92,7 @@ export function apply(contents: Contents, write: StoreWrite): void {
     for (const page of pages) contents.pages.set(page.key, page.bytes);
     contents.checkpoint = { height, stateRoot };
   }
+  contents.evidence.push(...(write.evidence ?? []));
   if (write.divergence !== undefined) contents.divergence = write.divergence;
 }
 

@@ -60,12 +60,14 @@ export class SimulatedStore implements Store {
   }
 
   load(): StoredState {
-    const { record, head, checkpoint, divergence, certificates, proposals, admitted, batches } = this.#visible;
+    const { record, head, checkpoint, divergence, evidence, certificates, proposals, admitted, batches } =
+      this.#visible;
     return {
       record,
       head,
       checkpoint,
       divergence,
+      evidence: [...evidence],
       certificates: [...certificates.values()],
       proposals: [...proposals.values()].map(({ block }) => block),
       admitted: [...admitted].map((digest) => ({ digest, bytes: batches.get(digest) as Uint8Array })),

@@ -14,6 +14,7 @@ const KINDS = {
   block: 0x62,
   certificate: 0x63,
   batch: 0x64,
+  evidence: 0x65,
   page: 0x67,
   height: 0x68,
   executed: 0x6c,

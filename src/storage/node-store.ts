@@ -22,6 +22,7 @@ import { encodeSnapshot } from "./snapshot.js";
 import { type LiveIndex, type Operation, type Stage, type StagedWrite, Staging } from "./staging.js";
 import {
   type ExecutedEntry,
+  readEvidence,
   readExecutedEntry,
   readFinalBlock,
   readHeight,
@@ -166,6 +167,7 @@ export class NodeStore implements Store {
         return { digest, bytes: this.#found(this.batch(digest), key) };
       }),
       divergence: snapshot.divergence,
+      evidence: live.evidence.sorted().map((key) => this.#found(level.decode(key, readEvidence), key)),
     };
   }
 

@@ -130,13 +130,22 @@ function readPages(path: string, level: Level, { checkpoint }: Snapshot): PageDi
 }
 
 async function readLive(path: string, level: Level, { live: want }: Snapshot): Promise<LiveIndex> {
-  const live = { certificates: new LiveKeys(), proposals: new LiveKeys(), admitted: new LiveKeys() };
+  const live = {
+    certificates: new LiveKeys(),
+    proposals: new LiveKeys(),
+    admitted: new LiveKeys(),
+    evidence: new LiveKeys(),
+  };
   for await (const entry of level.entries("certificate")) live.certificates.put(entry);
   for await (const entry of level.entries("proposal")) live.proposals.put(entry);
   for await (const entry of level.entries("admitted")) live.admitted.put(entry);
-  const got = addTotals([live.certificates.totals, live.proposals.totals, live.admitted.totals]);
+  for await (const entry of level.entries("evidence")) live.evidence.put(entry);
+  const got = addTotals(Object.values(live).map(({ totals }) => totals));
   if (got.count !== want.count || got.sum !== want.sum) {
-    throw corrupt(path, `${want.count} certificates, proposals and admissions were stored, ${got.count} are there`);
+    throw corrupt(
+      path,
+      `${want.count} certificates, proposals, admissions and evidence were stored, ${got.count} are there`,
+    );
   }
   return live;
 }

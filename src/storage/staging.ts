@@ -18,6 +18,7 @@ import type { Frame, Location, SegmentLog } from "./segment-log.js";
 import type { Snapshot } from "./snapshot.js";
 import {
   encodeDirectory,
+  encodeEvidence,
   encodeExecutedEntry,
   encodeFinalBlock,
   encodeHeight,
@@ -59,6 +60,7 @@ export interface LiveIndex {
   readonly certificates: LiveKeys;
   readonly proposals: LiveKeys;
   readonly admitted: LiveKeys;
+  readonly evidence: LiveKeys;
 }
 
 export interface StagingParts {
@@ -146,7 +148,7 @@ class Draft {
     }
   }
 
-  addLive({ certificates = [], proposals = [], admitted = [], dropAdmitted = [] }: StoreWrite): void {
+  addLive({ certificates = [], proposals = [], admitted = [], dropAdmitted = [], evidence = [] }: StoreWrite): void {
     const { live } = this.#parts;
     for (const certificate of certificates) {
       const kind = { u8: certificate.kind.charCodeAt(0) };
@@ -159,6 +161,10 @@ class Draft {
     for (const digest of admitted) {
       assert(this.#holds(digest), "a batch is admitted without its bytes");
       this.#putLive(live.admitted, admittedKey(digest), new Uint8Array(0));
+    }
+    for (const equivocation of evidence) {
+      const { epoch, view, signer } = equivocation;
+      this.#putLive(live.evidence, makeKey("evidence", epoch, view, { u8: signer }), encodeEvidence(equivocation));
     }
     for (const digest of dropAdmitted) this.#dropLive(live.admitted, admittedKey(digest));
   }
@@ -213,7 +219,7 @@ class Draft {
 
   finish(write: StoreWrite): Stage {
     const { snapshot } = this.#before;
-    const { certificates, proposals, admitted } = this.#parts.live;
+    const { certificates, proposals, admitted, evidence } = this.#parts.live;
     return {
       snapshot: {
         record: write.record ?? snapshot.record,
@@ -221,7 +227,7 @@ class Draft {
         firstHeight: this.#firstHeight,
         checkpoint: this.#checkpoint,
         divergence: write.divergence ?? snapshot.divergence,
-        live: addTotals([certificates.totals, proposals.totals, admitted.totals]),
+        live: addTotals([certificates.totals, proposals.totals, admitted.totals, evidence.totals]),
       },
       executedHeight: this.#executedHeight,
       directory: this.#directory,

@@ -4,10 +4,20 @@ import {
   type ResultLeaf,
   readCommitProof,
   readResultLeaf,
+  readVoteKind,
   writeCommitProof,
+  writeVoteKind,
 } from "../formats/index.js";
-import { type Digest, type Height, type Reader, Writer } from "../primitives/index.js";
-import type { FinalBlock, StoredBlock, TreeNode } from "../replica/index.js";
+import {
+  type Digest,
+  type Epoch,
+  type Height,
+  type Reader,
+  type ValidatorIndex,
+  type View,
+  Writer,
+} from "../primitives/index.js";
+import type { Equivocation, FinalBlock, SignedVote, StoredBlock, TreeNode } from "../replica/index.js";
 import type { Location } from "./segment-log.js";
 
 /** Payloads of the values in LevelDB, in the canonical binary form of `Writer`. */
@@ -24,6 +34,29 @@ export const readMetaVersion = (payload: Uint8Array): number | undefined =>
   payload.length < 4 ? undefined : new DataView(payload.buffer, payload.byteOffset, 4).getUint32(0, true);
 
 export const readMeta = (reader: Reader): Meta => ({ version: reader.u32(), chainId: reader.digest() });
+
+/** A signature of the longest vote. */
+const VOTE_SIGNATURE_BYTES_MAX = 96;
+
+export function encodeEvidence({ signer, epoch, view, votes }: Equivocation): Uint8Array {
+  const writer = new Writer(320).u8(signer).u64(epoch).u64(view);
+  for (const { kind, hash, signature } of votes) writeVoteKind(writer, kind).hex(hash).variable(signature);
+  return writer.finish();
+}
+
+export function readEvidence(reader: Reader): Equivocation {
+  const vote = (): SignedVote => ({
+    kind: readVoteKind(reader),
+    hash: reader.digest(),
+    signature: reader.variable(VOTE_SIGNATURE_BYTES_MAX).slice(),
+  });
+  return {
+    signer: reader.u8() as ValidatorIndex,
+    epoch: reader.u64() as Epoch,
+    view: reader.u64() as View,
+    votes: [vote(), vote()],
+  };
+}
 
 /** Blocks that consensus admits are far smaller; this only keeps a length field from being believed. */
 const BLOCK_PART_BYTES_MAX = 2 ** 30;

@@ -1,7 +1,15 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Certificate } from "../../../src/formats/index.js";
-import { type Digest, epoch, height, InvariantError, view, ZERO_DIGEST } from "../../../src/primitives/index.js";
-import type { Divergence, StoreWrite } from "../../../src/replica/index.js";
+import {
+  type Digest,
+  epoch,
+  height,
+  InvariantError,
+  validatorIndex,
+  view,
+  ZERO_DIGEST,
+} from "../../../src/primitives/index.js";
+import type { Divergence, Equivocation, StoreWrite } from "../../../src/replica/index.js";
 import { type NodeStore, openStore } from "../../../src/storage/index.js";
 import {
   buildChain,
@@ -56,6 +64,7 @@ describe("parts of a write come back after reopening", () => {
       checkpoint: undefined,
       admitted: [],
       divergence: undefined,
+      evidence: [],
     });
     expect(store.block(height(0))).toBeUndefined();
     expect(store.leaf(height(1))).toBeUndefined();
@@ -167,6 +176,22 @@ describe("parts of a write come back after reopening", () => {
     };
     await written(store, { durable: true, divergence });
     expect((await reopen(store)).load().divergence).toEqual(divergence);
+  });
+
+  test("evidence, once for each signer and view", async () => {
+    const store = await open();
+    const at = (number: number): Equivocation => ({
+      signer: validatorIndex(3),
+      epoch: epoch(0),
+      view: view(number),
+      votes: [
+        { kind: "PREPARE", hash: "aa".repeat(32) as Digest, signature: new Uint8Array(96).fill(1) },
+        { kind: "PREPARE", hash: "bb".repeat(32) as Digest, signature: new Uint8Array(64).fill(2) },
+      ],
+    });
+    await written(store, { durable: true, evidence: [at(9), at(7)] });
+    await written(store, { durable: true, evidence: [at(9)] });
+    expect((await reopen(store)).load().evidence).toEqual([at(7), at(9)]);
   });
 });
 
