@@ -46,6 +46,8 @@ export interface AskedNode {
 }
 
 export interface FinalState {
+  /** Height that every node should have executed when it was read. */
+  readonly goal: number;
   readonly nodes: readonly FinalNode[];
   /** Names of nodes that did not answer, each with what went wrong. */
   readonly silent: readonly { readonly name: string; readonly reason: string }[];
@@ -58,9 +60,9 @@ export interface CollectOptions {
   readonly ids: readonly string[];
   /** Those that have to become final before the state counts as settled. */
   readonly awaitedIds: readonly string[];
-  /** Payments whose receipts are asked for, of each node. */
+  /** Payments whose receipts are asked for, of one node each in turn. */
   readonly receiptIds: readonly string[];
-  /** How long to wait until all nodes stand at one height and everything awaited is final, ms. */
+  /** How long to wait until everything awaited is final and executed on all nodes, ms. */
   readonly settleMs: number;
 }
 
@@ -74,53 +76,67 @@ const POLL_MS = 250;
 
 /** Waits until the network has settled, and reads what every node holds. Never rejects because of a node. */
 export async function collectFinalState(options: CollectOptions): Promise<FinalState> {
-  await settle(options);
+  const goal = await settle(options);
   const blocks = new BlockPool();
   const nodes: FinalNode[] = [];
   const receipts: FinalReceipt[] = [];
   const silent: { readonly name: string; readonly reason: string }[] = [];
   // One after the other, so that blocks which are the same need room only once.
-  for (const node of options.nodes) {
+  for (const [turn, node] of options.nodes.entries()) {
+    const receiptIds = options.receiptIds.filter((_, index) => index % options.nodes.length === turn);
     try {
       await withClient(node, async (client) => {
         nodes.push(await readNode(client, node.name, options.ids, blocks));
-        for (const id of options.receiptIds) receipts.push({ node: node.name, id, bytes: await receiptOf(client, id) });
+        for (const id of receiptIds) receipts.push({ node: node.name, id, bytes: await receiptOf(client, id) });
       });
     } catch (error) {
       silent.push({ name: node.name, reason: error instanceof Error ? error.message : String(error) });
     }
   }
-  return { nodes, silent, receipts };
+  return { goal, nodes, silent, receipts };
 }
 
-/** Returns when the nodes stand at one height with everything awaited final, or when the time is up. */
-async function settle({ nodes, awaitedIds, settleMs }: CollectOptions): Promise<void> {
+/**
+ * Returns when everything awaited is final and every node has executed it, or when the time is up. Idle chains go on with
+ * empty blocks, so nodes need not stand still: each has to reach the height at which the last awaited payment was seen.
+ *
+ * @returns that height
+ */
+async function settle({ nodes, awaitedIds, settleMs }: CollectOptions): Promise<number> {
   const deadline = performance.now() + settleMs;
   let missing = [...awaitedIds];
-  while (performance.now() < deadline) {
-    const first = nodes[0];
-    if (first === undefined) return;
-    try {
-      missing = await withClient(first, (client) => stillMissing(client, missing));
-      const heights = await Promise.all(nodes.map((node) => withClient(node, (client) => client.getStatus())));
-      const isLevel = heights.every(
-        ({ height, executedHeight }) => executedHeight === heights[0]?.height && height === executedHeight,
-      );
-      if (missing.length === 0 && isLevel) return;
-    } catch {
-      // A node that restarts answers later, or is reported as silent.
-    }
+  let goal: number | undefined;
+  while (performance.now() < deadline && nodes.length > 0) {
+    if (missing.length > 0) missing = await stillMissing(nodes, missing);
+    const heights = await Promise.all(nodes.map(executedHeight));
+    if (missing.length === 0) goal ??= Math.max(...heights);
+    if (goal !== undefined && Math.min(...heights) >= goal) return goal;
     await sleep(POLL_MS);
   }
+  return goal ?? Math.max(0, ...(await Promise.all(nodes.map(executedHeight))));
 }
 
-async function stillMissing(client: SabhaClient, ids: readonly string[]): Promise<string[]> {
-  const missing: string[] = [];
-  for (const some of chunks(ids)) {
-    const transfers = await client.getTransfers(some);
-    missing.push(...some.filter((_, index) => (transfers[index] ?? null) === null));
+/** 0 for a node that does not answer. */
+const executedHeight = (node: AskedNode): Promise<number> =>
+  withClient(node, async (client) => (await client.getStatus()).executedHeight).catch(() => 0);
+
+/** Ids that the first node to answer does not know yet. */
+async function stillMissing(nodes: readonly AskedNode[], ids: readonly string[]): Promise<string[]> {
+  for (const node of nodes) {
+    try {
+      return await withClient(node, async (client) => {
+        const missing: string[] = [];
+        for (const some of chunks(ids)) {
+          const transfers = await client.getTransfers(some);
+          missing.push(...some.filter((_, index) => (transfers[index] ?? null) === null));
+        }
+        return missing;
+      });
+    } catch {
+      // The next one may answer; who stays silent is reported at the end.
+    }
   }
-  return missing;
+  return [...ids];
 }
 
 async function readNode(

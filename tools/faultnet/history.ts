@@ -103,19 +103,23 @@ export interface TransferReading {
   readonly priority: number;
 }
 
-/** Balances; the node's executed height was asked for before and after, over the same connection. */
-export interface ReadAccountsEvent extends ByClient {
-  readonly type: "read-accounts";
+/** What the node said of itself right before and right after a read, in one request that it answers in order. */
+interface BetweenHeights {
+  /** Executed and written before the read. */
   readonly heightBefore: number;
+  /** Final after the read: a node may answer from a final block that it has executed and not yet written. */
   readonly heightAfter: number;
+}
+
+/** Balances. */
+export interface ReadAccountsEvent extends ByClient, BetweenHeights {
+  readonly type: "read-accounts";
   readonly accounts: readonly AccountReading[];
 }
 
 /** Transfers by id; `null` where the node knew none. */
-export interface ReadTransfersEvent extends ByClient {
+export interface ReadTransfersEvent extends ByClient, BetweenHeights {
   readonly type: "read-transfers";
-  readonly heightBefore: number;
-  readonly heightAfter: number;
   readonly ids: readonly string[];
   readonly transfers: readonly (TransferReading | null)[];
 }
@@ -133,11 +137,16 @@ export interface StatusReading {
   readonly view: number;
   /** Hash of the block at `height`. */
   readonly finalizedHash: string;
-  /** Root of all results up to `executedHeight`. */
+  /**
+   * The node's own root of all results that it has executed, perhaps some not yet written: it belongs to `executedHeight`
+   * for certain only where that is `height`.
+   */
   readonly resultsRoot: string;
-  /** Root of the state at the checkpoint `stateHeight`. */
+  /** The node's own state root at the checkpoint `stateHeight`. */
   readonly stateHeight: number;
   readonly stateRoot: string;
+  /** Catching up: it answers nothing from its state, and its heights bind it to nothing. */
+  readonly syncing: boolean;
 }
 
 export type ClientEvent =

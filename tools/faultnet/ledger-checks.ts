@@ -1,7 +1,7 @@
 import { verifyReceipt } from "../../src/client/proofs.js";
 import { parseGenesis, RESULT_CODES } from "../../src/formats/index.js";
 import { type Fate, Findings, hasPaid, type NodeBook, participantOf } from "./fates.js";
-import type { FinalReceipt } from "./final-state.js";
+import type { FinalReceipt, FinalState } from "./final-state.js";
 import type { History, StatusReading, Verdict } from "./history.js";
 
 /** Debits and credits of an account, posted. */
@@ -97,7 +97,7 @@ export function checkRoots(history: History, books: readonly NodeBook[], honest:
   };
   const putStatus = (node: string, status: StatusReading): void => {
     put("block", node, status.height, status.finalizedHash);
-    put("results", node, status.executedHeight, status.resultsRoot);
+    if (status.executedHeight === status.height) put("results", node, status.height, status.resultsRoot);
     put("state", node, status.stateHeight, status.stateRoot);
   };
   for (const entry of history.entries) {
@@ -118,23 +118,21 @@ export function checkRoots(history: History, books: readonly NodeBook[], honest:
   );
 }
 
-/** Nodes that should be there answer, and stand at one height. */
-export function checkReachable(
-  books: readonly NodeBook[],
-  silent: readonly { readonly name: string; readonly reason: string }[],
-): Verdict {
+/** Nodes that should be there answer, and have executed what the others have. */
+export function checkReachable(books: readonly NodeBook[], { goal, silent }: FinalState): Verdict {
   const findings = new Findings("nodes-level");
-  const highest = Math.max(0, ...books.map(({ node }) => node.status.executedHeight));
   for (const { name, reason } of silent) findings.wrong(`${name} does not answer at the end: ${reason}`);
   if (books.length === 0) findings.wrong("no honest node answers at the end");
   for (const { node, firstHeight } of books) {
     findings.count("nodes");
     if (firstHeight > 1) findings.count("withoutOldBlocks");
-    if (node.status.executedHeight < highest) {
-      findings.wrong(`${node.name} stands at height ${node.status.executedHeight}, others at ${highest}`);
+    if (node.status.executedHeight < goal) {
+      findings.wrong(`${node.name} has executed up to height ${node.status.executedHeight}, others up to ${goal}`);
     }
   }
-  return findings.verdict((count) => `${count("nodes")} nodes answer and have executed up to height ${highest}`);
+  return findings.verdict(
+    (count) => `${count("nodes")} nodes answer and have executed everything up to height ${goal}`,
+  );
 }
 
 /** Receipts that nodes handed out prove, with the genesis file alone, what the ledger says. */

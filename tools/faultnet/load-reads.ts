@@ -59,7 +59,7 @@ async function read(
   ]);
   const [before, things, after] = answers as [ChainStatus, readonly unknown[], ChainStatus];
   const at = recorder.now();
-  const heights = { heightBefore: before.executedHeight, heightAfter: after.executedHeight };
+  const heights = { heightBefore: before.executedHeight, heightAfter: after.height };
   if (kind === 2) {
     const transfers = (things as readonly (Transfer | null)[]).map((transfer) =>
       transfer === null ? null : transferReading(transfer),

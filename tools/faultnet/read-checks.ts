@@ -5,7 +5,7 @@ import { hasForgotten } from "./payment-checks.js";
 
 /**
  * Per client and node, the executed height never goes back, and a transfer that was read once reads the same for ever.
- * A node whose disk was taken away or replaced by an old one begins anew.
+ * A node that says it is catching up promises nothing, and one whose disk was replaced begins anew.
  */
 export function checkReadsForward(
   history: History,
@@ -15,7 +15,7 @@ export function checkReadsForward(
   const findings = new Findings("reads-forward");
   const heights = new Map<string, { readonly height: number; readonly at: number }>();
   const transfers = new Map<string, string>();
-  const advance = (client: string, node: string, at: number, height: number): void => {
+  const advance = (client: string, { node, at }: { node: string; at: number }, height: number): void => {
     findings.count("heights");
     const key = `${client} at ${node}`;
     const known = heights.get(key);
@@ -26,13 +26,12 @@ export function checkReadsForward(
   };
   for (const entry of history.entries) {
     if (!("node" in entry) || !honest.has(entry.node)) continue;
-    if (entry.type === "sample" && entry.status !== undefined) {
-      advance("the sampler", entry.node, entry.at, entry.status.executedHeight);
-    } else if (entry.type === "read-status") {
-      advance(entry.client, entry.node, entry.at, entry.status.executedHeight);
+    if (entry.type === "sample" || entry.type === "read-status") {
+      const { status } = entry;
+      if (status === undefined || status.syncing) continue;
+      advance(entry.type === "sample" ? "the sampler" : entry.client, entry, status.executedHeight);
     } else if (entry.type === "read-accounts" || entry.type === "read-transfers") {
-      advance(entry.client, entry.node, entry.at, entry.heightBefore);
-      advance(entry.client, entry.node, entry.at, entry.heightAfter);
+      advance(entry.client, entry, entry.heightBefore);
       if (entry.type === "read-transfers") checkSeen(findings, transfers, entry);
     }
   }
@@ -58,22 +57,36 @@ function checkSeen(findings: Findings, seen: Map<string, string>, { node, transf
 
 /**
  * Every balance and transfer that was read is the ledger's at one height between those that the node named before and
- * after the read, for all accounts of the read together.
+ * after the read, for all accounts of a read together, and for the reads of one client at one node in their order.
  */
 export function checkReadsExplained(
   history: History,
   honest: ReadonlySet<string>,
-  { book, genesis }: { readonly book: NodeBook | undefined; readonly genesis: ReadonlyMap<string, Sums> },
+  {
+    book,
+    genesis,
+    faults,
+  }: {
+    readonly book: NodeBook | undefined;
+    readonly genesis: ReadonlyMap<string, Sums>;
+    readonly faults: readonly FaultEvent[];
+  },
 ): Verdict {
   const findings = new Findings("reads-explained");
   if (book === undefined || book.firstHeight > 1) {
     return findings.verdict(() => "no node holds all blocks, so reads were not explained");
   }
   const ledger = new LedgerOverTime(book, genesis);
+  const seen = new Map<string, { readonly height: number; readonly at: number }>();
   for (const entry of history.entries) {
     if (entry.type === "read-accounts" && honest.has(entry.node)) {
       findings.count("balanceReads");
-      if (!ledger.explains(entry)) {
+      const key = `${entry.client} at ${entry.node}`;
+      const known = seen.get(key);
+      const isBound = known !== undefined && !hasForgotten(faults, entry.node, known.at);
+      const height = ledger.heightOf(entry, isBound ? known.height : 0);
+      if (height !== undefined) seen.set(key, { height, at: entry.at });
+      else {
         const read = entry.accounts.map(
           ({ id, debitsPosted, creditsPosted }) => `${id} ${debitsPosted}/${creditsPosted}`,
         );
@@ -138,15 +151,16 @@ class LedgerOverTime {
     steps.push({ height, ...sumOf(now, account) });
   }
 
-  explains({ accounts, heightBefore, heightAfter }: ReadAccountsEvent): boolean {
-    for (let height = heightBefore; height <= heightAfter; height += 1) {
+  /** The lowest height, from `lowest` on, at which the accounts stood as they were read. */
+  heightOf({ accounts, heightBefore, heightAfter }: ReadAccountsEvent, lowest: number): number | undefined {
+    for (let height = Math.max(heightBefore, lowest); height <= heightAfter; height += 1) {
       const fits = accounts.every(({ id, debitsPosted, creditsPosted }) => {
         const sums = this.#at(id, height);
         return String(sums.debits) === debitsPosted && String(sums.credits) === creditsPosted;
       });
-      if (fits) return true;
+      if (fits) return height;
     }
-    return false;
+    return undefined;
   }
 
   /** The last step at or below a height, by bisection. */

@@ -95,8 +95,8 @@ function measured(metrics: ReadonlyMap<string, number>): Partial<NodeSample> {
 
 /** The parts of a status that a history keeps. */
 export function statusReading(status: ChainStatus): StatusReading {
-  const { height, executedHeight, view, finalizedHash, resultsRoot, stateHeight, stateRoot } = status;
-  return { height, executedHeight, view, finalizedHash, resultsRoot, stateHeight, stateRoot };
+  const { height, executedHeight, view, finalizedHash, resultsRoot, stateHeight, stateRoot, syncing } = status;
+  return { height, executedHeight, view, finalizedHash, resultsRoot, stateHeight, stateRoot, syncing };
 }
 
 async function readStatus(url: string): Promise<StatusReading | undefined> {
