@@ -70,6 +70,8 @@ export function branchTo(state: AgreementState, hash: Digest): BranchWalk {
     if (block.header.height <= state.head.height) return { type: "conflict" };
     blocks.push(block);
     cursor = block.header.parentHash;
+    // Its parent would stand beside the head: whoever has that parent need not be asked.
+    if (block.header.height === state.head.height + 1 && cursor !== state.head.hash) return { type: "conflict" };
   }
   return { type: "branch", blocks: blocks.reverse() };
 }

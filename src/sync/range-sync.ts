@@ -133,11 +133,16 @@ export class RangeSync {
   }
 }
 
+/**
+ * Blocks that do not continue our head are no fault of the peer's before their proof is looked at: if that one
+ * verifies, two chains are final, which agreement has to hear of.
+ */
 function linkFault(blocks: readonly Block[], head: SyncHead): string | undefined {
-  let { height, hash } = head;
+  let { height } = head;
+  let hash: Digest | undefined;
   for (const block of blocks) {
     if (block.header.height !== height + 1) return "its heights do not follow each other";
-    if (block.header.parentHash !== hash) return "its blocks are not linked by hash";
+    if (hash !== undefined && block.header.parentHash !== hash) return "its blocks are not linked by hash";
     height = block.header.height;
     hash = block.hash;
   }

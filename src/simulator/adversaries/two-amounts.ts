@@ -1,3 +1,4 @@
+import type { Message } from "../../consensus/index.js";
 import { ed25519, sha256 } from "../../crypto/index.js";
 import { BATCH_HEADER_BYTES, batchDigest, parseBatch, signBatch, TRANSFER_FIELDS } from "../../formats/index.js";
 import { type Digest, RECORD_BYTES } from "../../primitives/index.js";
@@ -22,22 +23,30 @@ const made = new WeakMap<Puppet, Map<Digest, Forgery>>();
 export const twoAmounts: Behaviour = {
   name: "two-amounts",
   rewrite(puppet, message, to) {
-    if (to % 2 === 0) return [message];
-    if (message.type === "push-batch") {
-      const forgery = forge(puppet, message.bytes);
-      return forgery === undefined ? [message] : [{ ...message, bytes: forgery.bytes }];
-    }
-    if (message.type !== "proposal") return [message];
-    const { proposal } = message;
-    const forgeries = made.get(puppet);
-    const body = proposal.block.body.map((entry) => ({
-      ...entry,
-      digest: forgeries?.get(entry.digest)?.digest ?? entry.digest,
-    }));
-    const isHonest = body.every(({ digest }, index) => digest === proposal.block.body[index]?.digest);
-    return isHonest ? [message] : [{ type: "proposal", proposal: puppet.propose(proposal, {}, body) }];
+    // One validator sees both, as happens to liars on real networks: there is the evidence.
+    const seesBoth = to === puppet.consortium.set.members.length - 1;
+    if (to % 2 === 0 && !seesBoth) return [message];
+    const lie = lieInPlaceOf(puppet, message);
+    if (lie === undefined) return [message];
+    return seesBoth ? [message, lie] : [lie];
   },
 };
+
+function lieInPlaceOf(puppet: Puppet, message: Message): Message | undefined {
+  if (message.type === "push-batch") {
+    const forgery = forge(puppet, message.bytes);
+    return forgery === undefined ? undefined : { ...message, bytes: forgery.bytes };
+  }
+  if (message.type !== "proposal") return undefined;
+  const { proposal } = message;
+  const forgeries = made.get(puppet);
+  const body = proposal.block.body.map((entry) => ({
+    ...entry,
+    digest: forgeries?.get(entry.digest)?.digest ?? entry.digest,
+  }));
+  const isHonest = body.every(({ digest }, index) => digest === proposal.block.body[index]?.digest);
+  return isHonest ? undefined : { type: "proposal", proposal: puppet.propose(proposal, {}, body) };
+}
 
 function forge(puppet: Puppet, bytes: Uint8Array): Forgery | undefined {
   const parsed = parseBatch(bytes);

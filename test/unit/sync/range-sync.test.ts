@@ -138,3 +138,21 @@ describe("attack 68: answers that nobody asked for", () => {
     expect(sync.next({ ...head, executedHeight: 976 as Height }, 0)).toBeDefined();
   });
 });
+
+describe("SAFE-1: after a fork, a laggard on one side asks the other side for blocks", () => {
+  const forkedHead: SyncHead = { ...headAt(4), hash: CHAIN.forged(4).hash };
+
+  test("a range that does not continue its head is judged by its proof, and the honest peer is not accused", () => {
+    const sync = syncWith([40, 40, 40]);
+    const request = sync.next(forkedHead, 0);
+    const verdict = sync.accept(answer(request?.to ?? -1, CHAIN.blocks.slice(4, 24)), forkedHead, 0);
+    expect(verdict).toMatchObject({ type: "linked", blocks: CHAIN.blocks.slice(4, 24) });
+  });
+
+  test("a range that is not linked in itself stays refused", () => {
+    const sync = syncWith([40, 40, 40]);
+    const request = sync.next(forkedHead, 0);
+    const broken = [...CHAIN.blocks.slice(4, 10), CHAIN.forged(11), ...CHAIN.blocks.slice(11, 24)];
+    expect(sync.accept(answer(request?.to ?? -1, broken), forkedHead, 0).type).toBe("refused");
+  });
+});
