@@ -47,7 +47,8 @@ export function checkBalances(
   for (const { payment } of fates.values()) {
     accounts.add(payment.debitAccountId).add(payment.creditAccountId);
     const found = reference.outcomes.get(payment.id)?.transfer;
-    if (found !== undefined && hasPaid(found)) pay(expected, payment);
+    // A liar may change what its own bank's clients gave it to sign.
+    if (found !== undefined && hasPaid(found)) pay(expected, dishonest.has(participantOf(payment.id)) ? found : payment);
   }
   for (const [id, { transfer }] of reference.outcomes) {
     // What a lying node's bank paid besides, with its own key.

@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
+import { writeReport } from "./report.js";
 import { runScenario } from "./run.js";
 import { readScenario, type Scenario } from "./scenario.js";
 
@@ -35,7 +36,10 @@ async function runOne(scenario: Scenario, options: Options): Promise<boolean> {
     say(`skipped: ${outcome.reason}`);
     return true;
   }
-  for (const { ok, name, sentence } of outcome.verdicts) say(`${ok ? "ok    " : "FAILED"} ${name}: ${sentence}`);
+  const { verdicts, history } = outcome;
+  const report = await writeReport({ scenario, history, verdicts, directory: options.out });
+  process.stdout.write(`${report.terminalText}\n`);
+  say(`report: ${report.htmlPath}, ${report.jsonPath}`);
   say(outcome.ok ? "passed" : `FAILED; homes and logs: ${outcome.directory}`);
   return outcome.ok;
 }

@@ -34,6 +34,7 @@ export interface RunOptions {
 }
 
 const READY_MS = 90_000;
+const AFTER_LAST_STEP_MS = 4_000;
 /** Longest life of a run beyond its load and its settling: then it is ended as failed. */
 const GRACE_SECONDS = 180;
 
@@ -84,8 +85,11 @@ async function play(
   const loadAt = recorder.now();
   say(`load for ${scenario.seconds} s, ${scenario.timeline.length} steps`);
   const performed = perform({ scenario, network, load, recorder, loadAt });
-  await sleep(scenario.seconds * 1_000);
-  const missed = await performed;
+  // Whatever was healed last is given some time under load.
+  const [missed] = await Promise.all([
+    performed.then((late) => sleep(AFTER_LAST_STEP_MS, late)),
+    sleep(scenario.seconds * 1_000),
+  ]);
   say("load ends; the nodes settle and are asked for everything");
   await load.stop();
   const finalNodes = nodes
