@@ -148,4 +148,6 @@ export type Fact =
   | { readonly type: "bad-votes"; readonly signers: readonly ValidatorIndex[]; readonly view: View }
   | { readonly type: "diverged"; readonly conflict: ClaimConflict }
   | { readonly type: "split-execution"; readonly claim: Claim; readonly leaders: readonly ValidatorIndex[] }
+  /** A certificate of that view bears our vote, and our record ends below. */
+  | { readonly type: "record-outdated"; readonly view: View }
   | { readonly type: "forked"; readonly first: CommitProof; readonly second: CommitProof };

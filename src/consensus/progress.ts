@@ -5,7 +5,7 @@ import { compareClaim, pruneClaims } from "./claims.js";
 import type { Block } from "./events.js";
 import { arm, leaveView, sampleView } from "./pacemaker.js";
 import { tryPrepare, tryPropose } from "./proposals.js";
-import { cast, mayVote } from "./signer.js";
+import { cast, compareRecord, mayRepeat } from "./signer.js";
 import { certificatesAt, leaderOf, type Step } from "./state.js";
 import { checkQuorum, isWithinWindow, pruneTallies, timeoutSenders } from "./tallies.js";
 
@@ -19,6 +19,7 @@ export function onCertificate(step: Step, certificate: Certificate): void {
   const slot = certificatesAt(state, certificate.view);
   if (certificate.kind === "PREPARE") {
     if (slot.prepare !== undefined) return;
+    compareRecord(step, certificate);
     slot.prepare = certificate;
     state.unsynced.push(certificate);
     state.pace.lastBlockAt = step.at;
@@ -34,6 +35,7 @@ export function onCertificate(step: Step, certificate: Certificate): void {
     enter(step, (view + 1) as View, "PREPARE");
   } else if (certificate.kind === "TIMEOUT") {
     if (slot.timeout !== undefined) return;
+    compareRecord(step, certificate);
     slot.timeout = certificate;
     state.unsynced.push(certificate);
     if (certificate.view < state.current) return;
@@ -61,6 +63,7 @@ export function onCommitProof(step: Step, proof: CommitProof): void {
   }
   const slot = certificatesAt(state, commit.view);
   if (slot.commit === undefined) {
+    compareRecord(step, commit);
     slot.commit = proof;
     state.unsynced.push(commit);
     if (slot.prepare === undefined) {
@@ -102,6 +105,10 @@ function deliver(step: Step, blocks: readonly Block[], proof: CommitProof): void
   const last = blocks[blocks.length - 1] as Block;
   out.push({ type: "persist-final", blocks, proof });
   for (const block of blocks) {
+    const { parentCertificate, skips } = block.header;
+    for (const certificate of parentCertificate === undefined ? skips : [parentCertificate, ...skips]) {
+      compareRecord(step, certificate);
+    }
     for (const { digest } of block.body) {
       state.held.delete(digest);
       state.ordered.set(digest, { height: block.header.height, timestamp: block.header.timestamp });
@@ -192,6 +199,6 @@ export function onBlocks(step: Step, blocks: readonly Block[], proof: CommitProo
 
 /** Casts once more what the record already covers: after a restart, or when a tick passed without progress. */
 export function recast(step: Step, subjects: readonly VoteSubject[]): void {
-  if (!mayVote(step.state)) return;
+  if (!mayRepeat(step.state)) return;
   for (const subject of subjects) step.out.push({ type: "sign", subject });
 }

@@ -1,5 +1,5 @@
-import type { VoteSubject } from "../formats/index.js";
-import { ZERO_DIGEST } from "../primitives/index.js";
+import type { Certificate, VoteSubject } from "../formats/index.js";
+import { type ValidatorIndex, ZERO_DIGEST } from "../primitives/index.js";
 import type { Block } from "./events.js";
 import type { SafetyRecord } from "./record.js";
 import type { AgreementState, Step } from "./state.js";
@@ -21,7 +21,7 @@ export function allows(record: SafetyRecord | undefined, subject: VoteSubject): 
   }
 }
 
-const isAfter = (subject: VoteSubject, record: SafetyRecord): boolean =>
+const isAfter = (subject: Pick<VoteSubject, "epoch" | "view">, record: SafetyRecord): boolean =>
   subject.epoch > record.epoch || (subject.epoch === record.epoch && subject.view > record.view);
 
 /** The record after a vote that `allows` let pass. */
@@ -47,9 +47,39 @@ export function withVote(record: SafetyRecord | undefined, subject: VoteSubject)
   }
 }
 
-/** Whether this replica may vote at all (quarantine, a fork and a leaver may not). */
-export const mayVote = (state: AgreementState): boolean =>
-  state.setting.self !== undefined && !state.diverged && !state.forked;
+/** Whether this replica may repeat its votes (quarantine, a fork, an outdated record and a leaver may not). */
+export const mayRepeat = (state: AgreementState): boolean =>
+  state.setting.self !== undefined && !state.diverged && !state.forked && !state.outdated;
+
+/**
+ * Whether it may vote at all: after a restart only once a quorum, itself included, was heard. Without one
+ * there is no progress anyway, and with it an outdated record meets the views that it has missed.
+ */
+export const mayVote = (state: AgreementState): boolean => mayRepeat(state) && state.firstHeard === undefined;
+
+/** Notes that a validator was heard. @returns whether that ended the silence after a restart */
+export function endsSilence(state: AgreementState, from: ValidatorIndex): boolean {
+  if (state.firstHeard === undefined || from === state.setting.self) return false;
+  if (state.firstHeard.add(from).size < state.setting.quorum - 1) return false;
+  state.firstHeard = undefined;
+  return true;
+}
+
+/**
+ * SAFE-11: a verified certificate that bears our own vote in a view above our record's shows that we signed
+ * more than the record knows. What else we signed nobody can tell, so we sign nothing more.
+ */
+export function compareRecord(step: Step, certificate: Certificate): void {
+  const { state, out } = step;
+  const { self, trustsRecord } = state.setting;
+  if (self === undefined || trustsRecord || state.outdated || ((certificate.signers >>> self) & 1) === 0) return;
+  const { record, recordedView, votedFrom } = state;
+  const isAbove = record === undefined || isAfter(certificate, record);
+  const isBetweenLives = votedFrom !== undefined && certificate.view > recordedView && certificate.view < votedFrom;
+  if (!isAbove && !isBetweenLives) return;
+  state.outdated = true;
+  out.push({ type: "observe", fact: { type: "record-outdated", view: certificate.view } });
+}
 
 /**
  * The only way to a signature (SAFE-4): record, then persist, then sign. The vote itself leaves when
@@ -61,6 +91,7 @@ export const mayVote = (state: AgreementState): boolean =>
 export function cast(step: Step, subject: VoteSubject, block?: Block): boolean {
   const { state, out } = step;
   if (!mayVote(state) || !allows(state.record, subject)) return false;
+  state.votedFrom ??= subject.view;
   state.record = withVote(state.record, subject);
   out.push({ type: "persist", record: state.record, certificates: state.unsynced, block });
   state.unsynced = [];

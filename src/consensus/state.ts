@@ -36,6 +36,8 @@ export interface Setting {
   readonly quorum: number;
   /** Our index; absent for a replica that only follows. */
   readonly self: ValidatorIndex | undefined;
+  /** Votes on though certificates bear later votes of ours than the record has: for Byzantine twins. */
+  readonly trustsRecord: boolean;
   readonly timing: Timing;
 }
 
@@ -109,6 +111,13 @@ export interface AgreementState {
   agreedHeight: Height;
   diverged: boolean;
   forked: boolean;
+  /** Our record is older than what we signed: it came out of a backup, or another process has our key (SAFE-11). */
+  outdated: boolean;
+  /** View of the record that this life began with, and the first in which it voted itself. */
+  readonly recordedView: View;
+  votedFrom: View | undefined;
+  /** Who was heard in a life that began with a record, until they are a quorum with us; nothing new is signed before. */
+  firstHeard: Set<ValidatorIndex> | undefined;
   stopping: boolean;
   /** Last height with batches or other effects in the ledger. */
   lastEventfulHeight: Height;
@@ -162,7 +171,11 @@ export interface Recovered {
 
 /** Restores a replica's agreement (consensus.md §4, "Restart"); feed `started` next. */
 export function createAgreement(
-  options: Omit<Setting, "n" | "faults" | "quorum"> & { readonly recovered: Recovered; readonly at: number },
+  options: Omit<Setting, "n" | "faults" | "quorum" | "trustsRecord"> & {
+    readonly trustsRecord?: boolean;
+    readonly recovered: Recovered;
+    readonly at: number;
+  },
 ): AgreementState {
   const { recovered, at } = options;
   const n = options.set.members.length;
@@ -173,6 +186,7 @@ export function createAgreement(
       chainId: options.chainId,
       set: options.set,
       self: options.self,
+      trustsRecord: options.trustsRecord ?? false,
       timing: options.timing,
       n,
       faults: faultsTolerated(n),
@@ -196,6 +210,10 @@ export function createAgreement(
     agreedHeight: recovered.head.executed.height,
     diverged: recovered.diverged,
     forked: false,
+    outdated: false,
+    recordedView: recovered.record?.view ?? (0 as View),
+    votedFrom: undefined,
+    firstHeard: recovered.record === undefined ? undefined : new Set(),
     stopping: false,
     lastEventfulHeight: recovered.lastEventfulHeight,
     nextDeadline: recovered.nextDeadline,

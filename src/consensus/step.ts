@@ -6,7 +6,7 @@ import type { AgreementMessage, Effect, Event, Proposal, Status, Timer, Vote } f
 import { arm, hasWork, leaveView } from "./pacemaker.js";
 import { advance, finalize, joinTimeout, onBlocks, onCertificate, onCommitProof, recast } from "./progress.js";
 import { tryPrepare, tryPropose } from "./proposals.js";
-import { recordedVotes } from "./signer.js";
+import { endsSilence, recordedVotes } from "./signer.js";
 import { type AgreementState, leaderOf, type Step } from "./state.js";
 import { checkQuorum, count, endCheck, isWithinWindow } from "./tallies.js";
 
@@ -36,6 +36,7 @@ function dispatch(context: Step, event: Event): void {
     case "received":
       state.heard[event.from] = context.at;
       onMessage(context, event.from, event.message);
+      if (endsSilence(state, event.from)) advance(context);
       return;
     case "timer-fired":
       onTimer(context, event.timer);

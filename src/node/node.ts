@@ -36,6 +36,8 @@ export interface Surroundings {
   /** Takes what a peer said. */
   readonly receive: (from: ValidatorIndex, channel: Channel, frame: Uint8Array) => void;
   readonly store: Store;
+  /** Votes on though certificates show that the key signed more than the record knows: one of two lives of a liar. */
+  readonly trustsRecord?: boolean;
 }
 
 /**
@@ -129,7 +131,7 @@ class Assembly {
     this.#replica = replica;
     try {
       this.#network = await this.#startNetwork();
-      this.#observed = { replica, store, network: this.#network, mayVote: votes };
+      this.#observed = { replica, store, network: this.#network };
       this.#rpc = await this.#startRpc(replica, this.#network);
     } catch (error) {
       await this.#network?.stop();
@@ -164,6 +166,7 @@ class Assembly {
         self,
         secretKey: keys.consensus.secretKey,
         mayVote: votes,
+        trustsRecord: this.#around.trustsRecord ?? false,
         timing: timingOf(home.config),
         mempoolLimits: poolLimits(home.config),
         ledgerOptions: { hashSeed: randomBytes(4).readUInt32LE() },

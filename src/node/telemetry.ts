@@ -40,7 +40,6 @@ export interface Observed {
   readonly replica: Replica;
   readonly store: NodeStore;
   readonly network: Network;
-  readonly mayVote: boolean;
 }
 
 /** Makes the registry; gauges read `observed` at each scrape, once it is there. */
@@ -119,7 +118,9 @@ function addGauges(registry: Registry, observed: () => Observed | undefined): vo
   gauge("sabha_stalled", "1 while work waits and nothing becomes final", ({ replica }) =>
     Number(replica.consensus().stalled),
   );
-  gauge("sabha_may_vote", "0 while this validator's safety record is lost", ({ mayVote }) => Number(mayVote));
+  gauge("sabha_may_vote", "0 while this validator's safety record is lost or outdated", ({ replica }) =>
+    Number(replica.mayVote()),
+  );
   gauge("sabha_pool_batches", "Batches held", ({ replica }) => replica.pool().batches);
   gauge("sabha_pool_bytes", "Bytes of batches held", ({ replica }) => replica.pool().bytes);
   gauge(
@@ -217,6 +218,9 @@ function logFact(log: Logger, fact: Extract<ReplicaEvent, { type: "agreement" }>
       log.fatal(fields, "own results differ from certified ones: this node stops voting and its reads are unsafe");
       return;
     }
+    case "record-outdated":
+      log.fatal({ view: fact.view }, "this key signed more than its record knows: the node follows and votes no more");
+      return;
     case "split-execution":
       log.error({ height: fact.claim.height, leaders: fact.leaders }, "several leaders claim other results than ours");
       return;

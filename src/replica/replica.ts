@@ -75,6 +75,8 @@ export interface ReplicaOptions {
   readonly secretKey: Uint8Array;
   /** False while this validator's own record is lost: it follows, and votes for nothing (SAFE-11). */
   readonly mayVote: boolean;
+  /** Votes on with a record that certificates show to be outdated; for liars that live twice. */
+  readonly trustsRecord?: boolean;
   readonly timing: Timing;
   readonly mempoolLimits: MempoolLimits;
   readonly ledgerOptions: LedgerOptions;
@@ -139,6 +141,7 @@ export class Replica implements ReplicaView {
       set,
       timing,
       self: options.mayVote ? self : undefined,
+      trustsRecord: options.trustsRecord ?? false,
       recovered,
       at: ports.clock.now(),
     });
@@ -323,6 +326,11 @@ export class Replica implements ReplicaView {
   /** What the pool holds, for metrics. */
   pool(): { readonly batches: number; readonly bytes: number } {
     return { batches: this.#mempool.size, bytes: this.#mempool.bytes };
+  }
+
+  /** Whether this validator votes at all: not with a lost or an outdated record (SAFE-11). */
+  mayVote(): boolean {
+    return this.#options.mayVote && !this.#state.outdated;
   }
 
   /** Sizes of what agreement keeps in memory, for metrics and for whoever checks that they are bounded (SAFE-9). */

@@ -327,6 +327,8 @@ export class Simulation {
         self: index,
         secretKey: secretKeys[index] as Uint8Array,
         mayVote: true,
+        // A liar goes on lying, whatever its record says.
+        trustsRecord: !this.isHonest(index) && this.options.adversaries?.[index]?.length !== 0,
         timing: { ...SIMULATED_TIMING, ...timing },
         mempoolLimits: MEMPOOL_LIMITS,
         ledgerOptions: { hashSeed: seed >>> 0 },
@@ -478,6 +480,9 @@ export class Simulation {
         return;
       case "diverged":
         violations.add("no honest replica is quarantined", `${node.name}: ${JSON.stringify(fact.conflict)}`);
+        return;
+      case "record-outdated":
+        violations.add("SAFE-11: no honest record is older than what was signed", `${node.name}, view ${fact.view}`);
         return;
       case "split-execution":
         violations.add("executions do not split", `${node.name}: ${JSON.stringify(fact)}`);

@@ -113,6 +113,19 @@ export class SimulatedStore implements Store {
     this.isCutOff = false;
   }
 
+  /** What a backup made now would hold. */
+  backup(): Contents {
+    return copyContents(this.#durable);
+  }
+
+  /** A disk on which somebody put a backup. */
+  restore(backup: Contents): void {
+    this.#durable = copyContents(backup);
+    forgetUncheckpointed(this.#durable);
+    this.#visible = copyContents(this.#durable);
+    this.#tail = [];
+  }
+
   /** Loses everything: a new disk. */
   wipe(): void {
     this.#durable = emptyContents();

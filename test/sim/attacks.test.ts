@@ -206,3 +206,53 @@ describe("attack 44: a leader that leaves out what it does not like", () => {
     },
   );
 });
+
+/** A validator votes, is stopped, gets the disk of a backup, and comes back; all that it records is written down. */
+function restoreFromBackup(seed: number, sinceBackupMs: number) {
+  const simulation = simulate({ seed, validators: 4, adversaries: { [LIAR]: [] } });
+  const node = nodeAt(simulation, LIAR);
+  const voted = new Set<number>();
+  const watch = node.store.observe;
+  node.store.observe = (write) => {
+    if (write.record !== undefined) voted.add(write.record.view);
+    watch(write);
+  };
+  simulation.load(10, 30_000);
+  simulation.runFor(3_000);
+  const backup = node.store.backup();
+  voted.clear();
+  simulation.runFor(sinceBackupMs);
+  const signed = new Set(voted);
+  node.crash();
+  node.store.restore(backup);
+  voted.clear();
+  node.start();
+  simulation.runFor(5_000);
+  return { simulation, node, signed, again: voted };
+}
+
+describe("attack 51: a validator comes back with an older backup of its data", () => {
+  test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])(
+    "it finds its own later votes in certificates and votes no more, while it follows, seed %i",
+    (seed) => {
+      const { simulation, node, signed, again } = restoreFromBackup(seed, 3_000);
+      expect(signed.size).toBeGreaterThan(5);
+      expect([...again].filter((at) => signed.has(at))).toEqual([]);
+      const { height } = simulation;
+      const before = again.size;
+      simulation.runFor(3_000);
+      expect(again.size).toBe(before);
+      expect(simulation.height).toBeGreaterThan(height);
+      expect(simulation.settle(60_000), simulation.summary()).toBe(true);
+      simulation.runFor(1_000);
+      expect(node.replica?.head().height).toBe(simulation.height);
+      expect(simulation.violations).toEqual([]);
+    },
+  );
+
+  test("with the data that it stopped with it votes on", () => {
+    const { again, signed } = restoreFromBackup(1, 0);
+    expect(signed.size).toBe(0);
+    expect(again.size).toBeGreaterThan(5);
+  });
+});

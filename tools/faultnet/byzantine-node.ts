@@ -16,7 +16,8 @@ const VOLUNTEER_MS = 150;
 const { values } = parseArgs({ options: { home: { type: "string" }, behaviours: { type: "string" } } });
 const { home, behaviours } = values;
 if (home === undefined || behaviours === undefined) throw new Error("--home and --behaviours are needed");
-const chosen = behaviours.split(",").map((name) => {
+const chosen = behaviours.split(",").flatMap((name) => {
+  if (name === "") return [];
   const behaviour = PROCESS_BEHAVIOURS[name as ProcessBehaviourName];
   if (behaviour === undefined) throw new Error(`no behaviour ${name}`);
   return behaviour;
@@ -53,6 +54,7 @@ const interpose: Interpose = ({ home: { genesis, chainId, validator }, keys, log
   }, VOLUNTEER_MS).unref();
   return {
     ...around,
+    trustsRecord: true,
     transport: {
       send(to, channel, frame) {
         const frames = puppet.outgoing(to, channel, frame);

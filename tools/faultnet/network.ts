@@ -158,7 +158,8 @@ export class FaultNetwork {
   }
 
   #addInstance(bank: string, name: string, port: number): void {
-    const behaviours = this.#scenario.byzantine[bank];
+    // A liar's two lives say what any node says, and do not mind what the other one signed.
+    const behaviours = this.#scenario.byzantine[bank] ?? (this.#twins.includes(bank) ? [] : undefined);
     const slow = this.#scenario.timeline.some(({ then }) =>
       then.some((action) => action.do === "slow-disk" && banksOf(this.#scenario, action.of).includes(bank)),
     );

@@ -38,7 +38,7 @@ const certificate = (kind: VoteKind, at: number, hash = digest("block")): Certif
   epoch: epoch(0),
   view: view(at),
   hash: kind === "TIMEOUT" ? ZERO_DIGEST : hash,
-  signers: 0b0111,
+  signers: 0b1011,
   signature: utf8("aggregate"),
 });
 const signed = (effects: readonly Effect[]): string[] =>

@@ -12,7 +12,15 @@ import {
   viewTimeoutMs,
 } from "../../../src/consensus/index.js";
 import type { Certificate, VoteKind } from "../../../src/formats/index.js";
-import { epoch, utf8, type ValidatorIndex, VIEWS_AHEAD_MAX, view, ZERO_DIGEST } from "../../../src/primitives/index.js";
+import {
+  epoch,
+  height,
+  utf8,
+  type ValidatorIndex,
+  VIEWS_AHEAD_MAX,
+  view,
+  ZERO_DIGEST,
+} from "../../../src/primitives/index.js";
 import { batch, claimAt, core, digest, GENESIS_TIME } from "./core-cluster.js";
 
 const A = digest("block A");
@@ -21,12 +29,13 @@ const feed = (state: AgreementState, event: Event, at = 10): Effect[] =>
   step(state, event, { at, wall: GENESIS_TIME + 1_000 + at });
 const receive = (state: AgreementState, from: number, message: AgreementMessage): Effect[] =>
   feed(state, { type: "received", from: from as ValidatorIndex, message: message as Admitted<AgreementMessage> });
+/** Of validators that no test here plays: a certificate with our own bit would tell of votes that we did not cast. */
 const certificate = (kind: VoteKind, at: number, hash = A): Certificate => ({
   kind,
   epoch: epoch(0),
   view: view(at),
   hash: kind === "TIMEOUT" ? ZERO_DIGEST : hash,
-  signers: 0b0111,
+  signers: 0b0101,
   signature: utf8("aggregate"),
 });
 const vote = (signer: number, kind: VoteKind, at: number, hash = A): Vote => ({
@@ -208,6 +217,35 @@ describe("restart", () => {
       "sign PREPARE",
       "sign COMMIT",
     ]);
+  });
+
+  test("SAFE-11: nothing new is signed before a quorum was heard, what was signed is repeated at once", () => {
+    const record = { epoch: epoch(0), view: view(4), hash: A, prepared: true, committed: false, timedOut: false };
+    const state = core(1, 4, { record });
+    expect(kinds(feed(state, { type: "started" }))).toContain("sign PREPARE");
+    expect(kinds(receive(state, 0, { type: "certificate", certificate: certificate("PREPARE", 4) }))).not.toContain(
+      "sign COMMIT",
+    );
+    expect(state.current).toBe(5);
+    const status = { epoch: epoch(0), view: view(5), finalizedView: view(0), finalizedHeight: height(0) };
+    receive(state, 0, { type: "status", status });
+    expect(kinds(cast(state, 0, "TIMEOUT", 5))).not.toContain("sign TIMEOUT");
+    expect(kinds(cast(state, 2, "TIMEOUT", 5))).toContain("sign TIMEOUT");
+  });
+
+  test("attack 51, SAFE-11: a certificate with our own vote above our record ends voting, a forged bit elsewhere does not", () => {
+    const record = { epoch: epoch(0), view: view(4), hash: A, prepared: true, committed: true, timedOut: false };
+    const bearing = (at: number): Certificate => ({ ...certificate("TIMEOUT", at), signers: 0b0111 });
+    const restored = core(1, 4, { record });
+    receive(restored, 0, { type: "certificate", certificate: certificate("TIMEOUT", 6) });
+    expect(restored.outdated).toBe(false);
+    const effects = receive(restored, 0, { type: "certificate", certificate: bearing(7) });
+    expect(effects).toContainEqual({ type: "observe", fact: { type: "record-outdated", view: 7 } });
+    for (const other of [0, 2]) expect(kinds(cast(restored, other, "TIMEOUT", 8))).not.toContain("sign TIMEOUT");
+
+    const known = core(1, 4, { record, certificates: [certificate("TIMEOUT", 7)] });
+    receive(known, 0, { type: "certificate", certificate: bearing(7) });
+    expect(known.outdated).toBe(false);
   });
 
   test("a replica that may not vote follows without a word", () => {
