@@ -119,7 +119,11 @@ export class SimulatedNode implements Endpoint {
     this.#waiting = [];
     this.#sendsUntilCrash = Number.POSITIVE_INFINITY;
     this.#isCrashing = false;
-    this.store.crash();
+    try {
+      this.store.crash();
+    } catch (error) {
+      this.#world.threw(this, error);
+    }
   }
 
   /** Crashes in the middle of the turn that makes the `sends`-th frame from now. */

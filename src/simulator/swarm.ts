@@ -24,7 +24,7 @@ interface FaultPlan {
   /** Validators with a broken clock. */
   readonly badClocks: readonly number[];
   readonly wiped: readonly number[];
-  /** Honest validators that stay down for good when the rest heals. */
+  /** Honest validators that go down for good at some time under fire. */
   readonly lost: readonly number[];
   /** Whether every machine loses power at the moment before the healing. */
   readonly endsInBlackout: boolean;
@@ -157,7 +157,7 @@ function draw(random: Random, seed: number, validators: number): { options: Simu
       twinMove: often(spent.twins.length > 0 ? 0.8 : 0, 400),
       clockStep: often(spent.badClocks.length > 0 ? 0.5 : 0, 1_500),
     },
-    endsInBlackout: random.chance(0.25),
+    endsInBlackout: random.chance(spent.lost.length > 0 ? 0.6 : 0.2),
     lieOn: random.chance(0.5),
   };
   return { options, plan };
@@ -188,7 +188,7 @@ class Nemesis {
   }
 
   begin(): void {
-    const { meanMs, wiped, fireMs } = this.#plan;
+    const { meanMs, wiped, lost, fireMs } = this.#plan;
     this.#repeat(meanMs.crash, () => this.#crash(this.#random.pick(this.#simulation.nodes)));
     this.#repeat(meanMs.crashAmidTurn, () => this.#crashAmidTurn());
     this.#repeat(meanMs.blackout, () => this.#blackout());
@@ -197,6 +197,9 @@ class Nemesis {
     this.#repeat(meanMs.slowLink, () => this.#slowLink());
     this.#repeat(meanMs.twinMove, () => this.#moveTwins());
     this.#repeat(meanMs.clockStep, () => this.#stepClocks());
+    for (const index of lost) {
+      this.#simulation.queue.at(this.#random.between(0, fireMs), () => this.#simulation.nodes[index]?.crash());
+    }
     for (const index of wiped) {
       this.#simulation.queue.at(this.#random.between(1_000, fireMs - 1_000), () => this.#wipe(index));
     }
@@ -223,6 +226,7 @@ class Nemesis {
   }
 
   #restart(node: SimulatedNode, downMs: number): void {
+    if (this.#plan.lost.includes(node.id)) return;
     this.#simulation.queue.after(downMs, () => {
       if (!this.#isOver) node.start();
     });
