@@ -23,7 +23,7 @@ export interface TimeAxis {
 export const PLOT_WIDTH = 1_320;
 const LEFT = 74;
 const RIGHT = 18;
-const TOP = 36;
+const TOP = 42;
 const BOTTOM = 34;
 const INNER = PLOT_WIDTH - LEFT - RIGHT;
 /** Distinct on white and for colour-blind readers. */
@@ -33,18 +33,20 @@ const COLOURS = [
 ];
 const FAULT = "#c62828";
 const HEALING = "#2e7d32";
+const COLOUR_OF = { fault: FAULT, healing: HEALING, remark: "#5a5a5a" } as const;
 /** Width of a character of the labels, pixels, a little generous. */
 const CHARACTER = 6.6;
 const LANES_MAX = 16;
 const LANE = 20;
 const LABEL_MAX = 60;
+const BAR_MAX = 16;
 
 /** Draws curves or bars with axes, a legend, and the faults behind them. */
 export function drawPlot(plot: Plot, axis: TimeAxis): string {
   const { title, unit, series, height } = plot;
   const bottom = height - BOTTOM;
   const values = series.flatMap(({ points }) => points.flatMap(([, y]) => (y === null ? [] : [y])));
-  const ticks = plot.scale === "log" ? logTicks(values) : linearTicks(values);
+  const ticks = plot.scale === "log" ? logTicks(values) : linearTicks(values, plot.shape === "bars");
   const y = yScale(plot.scale, ticks, { top: TOP, bottom });
   const grid = ticks
     .map((tick) => {
@@ -79,7 +81,7 @@ export function drawTimeline(axis: TimeAxis): string {
   const bottom = height - BOTTOM;
   const drawn = placed.map(({ episode, lane, hasRoom, barLeft, barWidth, textAt, anchor, text }) => {
     const top = TOP + lane * LANE + 3;
-    const colour = episode.to === undefined && isHealing(episode) ? HEALING : FAULT;
+    const colour = COLOUR_OF[episode.nature];
     const bar = `<rect x="${round(barLeft)}" y="${top}" width="${round(barWidth)}" height="14" rx="2" fill="${colour}" opacity="${episode.to === undefined ? 1 : 0.32}"/><rect x="${round(barLeft)}" y="${top}" width="3" height="14" fill="${colour}"/>`;
     return hasRoom
       ? `${bar}<text x="${round(textAt)}" y="${top + 11}" class="label ${anchor}">${escape(text)}</text>`
@@ -107,8 +109,6 @@ function labelOf(episode: Episode, axis: TimeAxis) {
   return { ...bar, textAt: barLeft - 5, anchor: "end", left: barLeft - width, right: barRight };
 }
 
-const isHealing = ({ kind }: Episode): boolean => kind === "heal" || kind === "restart";
-
 /** Stretches under a fault in light red, its beginning and end as lines with its number. */
 function backdrop(axis: TimeAxis, bottom: number): string {
   let lastNumberAt = Number.NEGATIVE_INFINITY;
@@ -126,7 +126,7 @@ function backdrop(axis: TimeAxis, bottom: number): string {
     const number = hasRoom
       ? `<text x="${round(from)}" y="${TOP - 4}" class="mark middle">${episode.number}</text>`
       : "";
-    return `${band}${vertical(from, FAULT)}${number}`;
+    return `${band}${vertical(from, COLOUR_OF[episode.nature])}${number}`;
   });
   return `<rect x="${LEFT}" y="${TOP}" width="${INNER}" height="${bottom - TOP}" class="field"/>${marks.join("")}`;
 }
@@ -173,7 +173,7 @@ function bars(
   y: (value: number) => number,
   { axis, bottom, index }: { axis: TimeAxis; bottom: number; index: number },
 ): string {
-  const width = Math.max(1.5, (INNER / Math.max(1, points.length)) * 0.7);
+  const width = Math.min(BAR_MAX, Math.max(2, (INNER / Math.max(1, points.length)) * 0.7));
   return points
     .filter(([, value]) => value !== null && value > 0)
     .map(([seconds, value]) => {
@@ -212,10 +212,10 @@ function yScale(
   return (value) => bottom - ((Math.max(map(value), low) - low) / (high - low || 1)) * (bottom - top);
 }
 
-/** From 0 to above the greatest value in three to six steps. */
-export function linearTicks(values: readonly number[]): readonly number[] {
+/** From 0 to above the greatest value in up to five steps; of whole numbers where only these can be. */
+export function linearTicks(values: readonly number[], isCount = false): readonly number[] {
   const greatest = values.reduce((most, value) => Math.max(most, value), 0) || 1;
-  const step = niceStep(greatest / 4);
+  const step = Math.max(isCount ? 1 : 0, niceStep(greatest / 4));
   const count = Math.ceil(greatest / step - 1e-9);
   return Array.from({ length: count + 1 }, (_, index) => Number((index * step).toPrecision(12)));
 }

@@ -11,8 +11,8 @@ export interface SampledNode {
 }
 
 const PERIOD_MS = 500;
-/** A node that takes longer counts as one that does not answer; below the period, so that samples never pile up. */
-const PATIENCE_MS = 450;
+/** A node that takes longer counts as one that does not answer. It is asked nothing else meanwhile. */
+const PATIENCE_MS = 2_000;
 /** `/proc` counts processor time in ticks of 10 ms on Linux. */
 const TICK_MS = 10;
 const PAGE_BYTES = 4_096;
