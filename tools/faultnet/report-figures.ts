@@ -32,6 +32,7 @@ export interface Figures {
   readonly timeouts: number;
   readonly lostConnections: number;
   readonly refusals: number;
+  /** From the first attempt to the last answer. */
   readonly transfersPerSecond: number;
   /** First attempt to final answer, ms. */
   readonly latencyMs: { readonly p50: number; readonly p99: number; readonly max: number };
@@ -73,7 +74,7 @@ export function figuresOf(history: History): Figures {
   const honest = history.nodes.filter(({ isHonest }) => isHonest).map(({ name }) => name);
   const timeouts = viewTimeouts(samples, honest, buckets);
   return {
-    ...load.totals(seconds),
+    ...load.totals(),
     seconds,
     nodes: nodes.map(({ label }) => label),
     viewChanges: timeouts.reduce((sum, value) => sum + value, 0),
@@ -127,6 +128,8 @@ class LoadFigures {
   readonly #busy: number[];
   readonly #usual: number[][];
   readonly #urgent: number[][];
+  #firstAt = Number.POSITIVE_INFINITY;
+  #lastAt = 0;
   #payments = 0;
   #attempts = 0;
   #declined = 0;
@@ -148,6 +151,7 @@ class LoadFigures {
     const bucket = this.#buckets.of(entry.at);
     switch (entry.type) {
       case "submit":
+        this.#firstAt = Math.min(this.#firstAt, entry.at);
         this.#attempts += 1;
         this.#callSizes.set(entry.call, entry.payments.length);
         if (entry.attempt > 1) return;
@@ -157,6 +161,7 @@ class LoadFigures {
           this.#waiting.set(id, { since: entry.at, isUrgent: priority > 0 });
         return;
       case "answer":
+        this.#lastAt = entry.at;
         for (const { id, status, result } of entry.results) {
           const waiting = this.#waiting.get(id);
           if (waiting === undefined) continue;
@@ -187,8 +192,9 @@ class LoadFigures {
     }
   }
 
-  totals(seconds: number) {
+  totals() {
     const final = sum(this.#final);
+    const seconds = Math.max(1, (this.#lastAt - this.#firstAt) / 1_000);
     return {
       payments: this.#payments,
       attempts: this.#attempts,
@@ -198,7 +204,7 @@ class LoadFigures {
       timeouts: this.#timeouts,
       lostConnections: this.#lostConnections,
       refusals: this.#refusals,
-      transfersPerSecond: Math.round(final / seconds),
+      transfersPerSecond: Math.round((10 * final) / seconds) / 10,
       latencyMs: quantilesOf(this.#usual.flat()),
       urgentLatencyMs: quantilesOf(this.#urgent.flat()),
     };

@@ -103,7 +103,8 @@ function cards(figures: Figures): string {
 }
 
 function verdictTable(verdicts: readonly Verdict[]): string {
-  const rows = verdicts.map(
+  const brokenFirst = [...verdicts].sort((left, right) => Number(left.ok) - Number(right.ok));
+  const rows = brokenFirst.map(
     ({ name, ok, sentence, counts }) =>
       `<tr class="${ok ? "ok" : "bad"}"><td class="state">${ok ? "✔ holds" : "✘ broken"}</td><td class="name">${escape(name)}</td><td>${escape(sentence)}</td><td class="counts">${Object.entries(
         counts,
@@ -129,7 +130,7 @@ body { margin: 0; background: #fff; color: #1c1c1c; font: 14px/1.45 system-ui, "
 main { width: ${PLOT_WIDTH}px; margin: 24px auto 60px; }
 h1 { font-size: 24px; margin: 0 0 8px; display: flex; align-items: center; gap: 16px; }
 h2 { font-size: 17px; margin: 26px 0 8px; }
-.story { max-width: 100ch; margin: 0 0 14px; color: #444; }
+.story { max-width: 150ch; margin: 0 0 14px; color: #444; }
 .badge { font-size: 14px; font-weight: 600; padding: 4px 12px; border-radius: 14px; }
 .badge.ok { background: #e3f3e4; color: #1b5e20; }
 .badge.bad { background: #fde3e3; color: #b71c1c; }

@@ -88,7 +88,7 @@ export function drawTimeline(axis: TimeAxis): string {
       : bar;
   });
   return `<svg width="${PLOT_WIDTH}" height="${height}" viewBox="0 0 ${PLOT_WIDTH} ${height}" role="img" aria-label="injected faults">
-<text x="${LEFT}" y="20" class="title">Injected faults<tspan class="unit" dx="8">numbers as in the list below; a bar ends where the fault was taken back</tspan></text>
+<text x="${LEFT}" y="20" class="title">Injected faults<tspan class="unit" dx="8">${axis.episodes.length === 0 ? "none" : "numbers as in the list below; a bar ends where the fault was taken back"}</tspan></text>
 <rect x="${LEFT}" y="${TOP}" width="${INNER}" height="${bottom - TOP}" class="field"/>
 ${timeTicks(axis, bottom)}
 ${drawn.join("\n")}

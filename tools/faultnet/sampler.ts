@@ -28,15 +28,15 @@ export function startSampling(nodes: readonly SampledNode[], recorder: Recorder)
   return {
     async stop() {
       clearInterval(timer);
-      await Promise.all(samplers.map((sampler) => sampler.pending));
+      await Promise.all(samplers.map((sampler) => sampler.finished()));
     },
   };
 }
 
 class Sampler {
-  pending: Promise<void> | undefined;
   readonly #node: SampledNode;
   readonly #recorder: Recorder;
+  #pending: Promise<void> | undefined;
   #last: { readonly pid: number; readonly at: number; readonly cpuMs: number } | undefined;
 
   constructor(node: SampledNode, recorder: Recorder) {
@@ -45,9 +45,13 @@ class Sampler {
   }
 
   tick(): void {
-    this.pending ??= this.#sample().finally(() => {
-      this.pending = undefined;
+    this.#pending ??= this.#sample().finally(() => {
+      this.#pending = undefined;
     });
+  }
+
+  async finished(): Promise<void> {
+    await this.#pending;
   }
 
   async #sample(): Promise<void> {

@@ -60,6 +60,8 @@ describe("the figures of a run", () => {
 
   test("count payments once, however many attempts they took, and waiting from the first attempt on", () => {
     expect(figures).toMatchObject({ payments: 3, attempts: 4, final: 2, declined: 1, busyAnswers: 1 });
+    // From 1.0 s to 6.1 s.
+    expect(figures.transfersPerSecond).toBe(0.4);
     expect(figures.latencyMs).toEqual({ p50: 200, p99: 200, max: 200 });
     expect(figures.urgentLatencyMs).toEqual({ p50: 3_000, p99: 3_000, max: 3_000 });
   });
