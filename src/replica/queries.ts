@@ -204,7 +204,9 @@ export class Queries {
     return {
       ...{ epoch, view, leader, finalizedView, finalizedHeight, quorum, quorumMargin, validators },
       faultsTolerated: faultsTolerated(n),
-      ...(consensus.stalled ? { halt: { reason: haltReason(quorumMargin), missing } } : {}),
+      ...(consensus.stalled || consensus.forked
+        ? { halt: { reason: consensus.forked ? FORKED : haltReason(quorumMargin), missing } }
+        : {}),
     };
   }
 
@@ -246,6 +248,8 @@ export class Queries {
     return isSuccess(position.code) ? RESULT.exists : RESULT.id_already_failed;
   }
 }
+
+const FORKED = "two final blocks contradict each other: more validators lied than are tolerated";
 
 const haltReason = (quorumMargin: number): string =>
   quorumMargin < 0

@@ -10,6 +10,7 @@ import {
   encodeMessage,
   type Fact,
   type FetchMessage,
+  firstTimeoutMs,
   hasWork,
   isKnown,
   leaderOf,
@@ -17,7 +18,6 @@ import {
   step,
   type Timing,
   type Vote,
-  viewTimeoutMs,
 } from "../consensus/index.js";
 import { type CertificateScheme, ed25519, sha256 } from "../crypto/index.js";
 import {
@@ -63,6 +63,8 @@ import type {
 /** Own batches pushed again at each tick, and how long one has had by then to become final, milliseconds. */
 const REPUSHED_MAX = 4;
 const REPUSH_AFTER_MS = 2_000;
+/** Without finality for less than this, nobody is told that the network stands still. */
+const STALLED_MIN_MS = 2_000;
 /** Final blocks that may wait for execution while reads still count as the latest. */
 const UNEXECUTED_READY_MAX = 2 * EXECUTION_LAG_MAX;
 
@@ -304,7 +306,9 @@ export class Replica implements ReplicaView {
     const at = this.#ports.clock.now();
     const { setting, current, head, pace } = this.#state;
     const away = awayValidators({ state: this.#state, at });
-    const stalled = at - pace.lastBlockAt > 4 * viewTimeoutMs(this.#state) && hasWork(this.#step());
+    // Not of the timeouts as they have grown meanwhile: those would outrun the time that has passed.
+    const patienceMs = Math.max(STALLED_MIN_MS, 4 * firstTimeoutMs(this.#state));
+    const stalled = at - pace.lastBlockAt > patienceMs && hasWork(this.#step());
     return {
       epoch: setting.set.epoch,
       view: current,
@@ -313,6 +317,7 @@ export class Replica implements ReplicaView {
       finalizedHeight: head.height,
       self: this.#options.self,
       stalled,
+      forked: this.#state.forked,
       validators: setting.set.members.map((_, index) => {
         const vote = this.#lastVotes[index];
         return {

@@ -90,6 +90,8 @@ export interface ReplicaConsensus {
   }[];
   /** Work waits and nothing has become final for longer than a few view timeouts. */
   readonly stalled: boolean;
+  /** Two final blocks contradict each other: more than f validators lied, and this one votes no more. */
+  readonly forked: boolean;
 }
 
 export interface VoteSeen {
