@@ -54,6 +54,7 @@ const interpose: Interpose = ({ home: { genesis, chainId, validator }, keys, log
   }, VOLUNTEER_MS).unref();
   return {
     ...around,
+    // A liar that lives twice does not mind.
     trustsRecord: true,
     transport: {
       send(to, channel, frame) {

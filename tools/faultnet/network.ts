@@ -163,12 +163,9 @@ export class FaultNetwork {
     const slow = this.#scenario.timeline.some(({ then }) =>
       then.some((action) => action.do === "slow-disk" && banksOf(this.#scenario, action.of).includes(bank)),
     );
-    const program =
-      behaviours !== undefined
-        ? [BYZANTINE_NODE, "--behaviours", behaviours.join(",")]
-        : slow
-          ? [SLOW_DISK_NODE]
-          : undefined;
+    const isLiar = behaviours !== undefined || this.#twins.includes(bank);
+    const asLiar = [BYZANTINE_NODE, "--behaviours", (behaviours ?? []).join(",")];
+    const program = isLiar ? asLiar : slow ? [SLOW_DISK_NODE] : undefined;
     this.#instances.push({ name, bank, port, program });
   }
 

@@ -51,8 +51,10 @@ const load = z
 
 /** Holds, or makes the run fail when it does not within its time. */
 const condition = z.union([
-  /** Every one of `on` says that the consortium has halted; with `missing`, and names at least these. */
-  z.strictObject({ halted: z.strictObject({ on: names, missing: z.array(name).default([]) }) }),
+  /** So many of `on`, or all, say that the consortium has halted; with `missing`, and name at least these. */
+  z.strictObject({
+    halted: z.strictObject({ on: names, missing: z.array(name).default([]), atLeast: z.int().min(1).optional() }),
+  }),
   /** Every one of `on` has executed so many blocks more than when the step was reached. */
   z.strictObject({ blocks: z.strictObject({ on: names, more: count }) }),
   /** The process of every one of `on` has ended by itself, with this exit code. */

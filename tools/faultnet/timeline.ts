@@ -76,13 +76,16 @@ class Player {
     ): Promise<boolean> =>
       (await Promise.all(banksOf(scenario, on).map((bank) => holds(network.url(bank), bank)))).every(Boolean);
     if ("halted" in condition) {
-      const { on, missing } = condition.halted;
+      const { on, missing, atLeast } = condition.halted;
       const wanted = banksOf(scenario, missing);
-      return () =>
-        all(on, async (url) => {
-          const halt = (await ask(url, (client) => client.getConsensusStatus()))?.halt;
-          return halt !== undefined && wanted.every((bank) => halt.missing.includes(bank));
-        });
+      const banks = banksOf(scenario, on);
+      return async () => {
+        const halts = await Promise.all(
+          banks.map(async (bank) => (await ask(network.url(bank), (client) => client.getConsensusStatus()))?.halt),
+        );
+        const said = halts.filter((halt) => halt !== undefined && wanted.every((bank) => halt.missing.includes(bank)));
+        return said.length >= (atLeast ?? banks.length);
+      };
     }
     if ("blocks" in condition) {
       const { on, more } = condition.blocks;

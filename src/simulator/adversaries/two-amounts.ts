@@ -24,7 +24,8 @@ export const twoAmounts: Behaviour = {
   name: "two-amounts",
   rewrite(puppet, message, to) {
     // One validator sees both, as happens to liars on real networks: there is the evidence.
-    const seesBoth = to === puppet.consortium.set.members.length - 1;
+    const last = puppet.consortium.set.members.length - 1;
+    const seesBoth = to === (puppet.index === last ? last - 1 : last);
     if (to % 2 === 0 && !seesBoth) return [message];
     const lie = lieInPlaceOf(puppet, message);
     if (lie === undefined) return [message];
