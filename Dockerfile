@@ -6,7 +6,8 @@ RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 COPY tools tools
-RUN npm run build && npm prune --omit=dev
+# Adversaries are for tests only.
+RUN npm run build && npm prune --omit=dev && rm -r dist/src/simulator
 
 FROM node:22-bookworm-slim
 ENV NODE_ENV=production
