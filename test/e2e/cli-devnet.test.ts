@@ -189,7 +189,7 @@ describe("a network of real processes, through the command line", () => {
     const ports = [1, 3, 5, 7].map((offset) => basePort + offset);
     const methods = ["chain_getStatus", "consensus_getStatus", "consensus_getEvidence", "net_getPeers", "rpc.discover"];
     let isSending = true;
-    sending.finally(() => {
+    void sending.finally(() => {
       isSending = false;
     });
     for (let round = 0; round < 3 || isSending; round += 1) {
