@@ -44,7 +44,8 @@ function printStatus(terminal: Terminal, chain: ChainStatus, consensus: Consensu
 
 function stateOf(chain: ChainStatus, consensus: ConsensusStatus): string {
   if (chain.diverged) return "DIVERGED: its own results contradict certified ones; do not trust its reads";
-  if (chain.syncing) {
+  const isAlone = chain.targetHeight === undefined && consensus.halt !== undefined;
+  if (chain.syncing && !isAlone) {
     return chain.targetHeight === undefined ? "catching up" : `catching up to height ${count(chain.targetHeight)}`;
   }
   if (consensus.halt !== undefined) {

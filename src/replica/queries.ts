@@ -105,7 +105,8 @@ export class Queries {
       stateRoot: claim.stateRoot,
       stateHeight: claim.stateHeight,
       resultsRoot: claim.resultsRoot,
-      syncing: readiness.state === "syncing",
+      // Also before it knows where the others are: what it shows may lie below what it showed in an earlier life.
+      syncing: readiness.state === "syncing" || readiness.state === "starting",
       ...(readiness.state === "syncing" ? { targetHeight: readiness.targetHeight } : {}),
       diverged: replica.divergence() !== undefined,
       participant,

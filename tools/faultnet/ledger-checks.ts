@@ -48,7 +48,8 @@ export function checkBalances(
     accounts.add(payment.debitAccountId).add(payment.creditAccountId);
     const found = reference.outcomes.get(payment.id)?.transfer;
     // A liar may change what its own bank's clients gave it to sign.
-    if (found !== undefined && hasPaid(found)) pay(expected, dishonest.has(participantOf(payment.id)) ? found : payment);
+    if (found !== undefined && hasPaid(found))
+      pay(expected, dishonest.has(participantOf(payment.id)) ? found : payment);
   }
   for (const [id, { transfer }] of reference.outcomes) {
     // What a lying node's bank paid besides, with its own key.

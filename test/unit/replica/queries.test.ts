@@ -301,3 +301,19 @@ describe("status", () => {
     expect(status.quorumMargin).toBe(-1);
   });
 });
+
+test("a node that does not know yet where the others are says that it is catching up: its height may lie below an earlier one", () => {
+  const alone = simulate({ seed: 12, validators: 4 });
+  const { genesis, chainId, set } = alone.consortium;
+  const node = alone.nodes[0] as NonNullable<(typeof alone.nodes)[0]>;
+  for (const each of alone.nodes) each.crash();
+  node.start();
+  alone.runFor(50);
+  const status = new Queries({
+    replica: node.replica as Replica,
+    store: node.store,
+    ...{ genesis, genesisBytes, chainId, set, participant: 1 as ParticipantNumber, version: "test" },
+  }).status();
+  expect(node.replica?.readiness()).toEqual({ state: "starting" });
+  expect(status).toMatchObject({ syncing: true, executedHeight: 0 });
+});
