@@ -23,6 +23,8 @@ export interface Episode {
 /** Everything that a report shows of a run besides its verdicts. */
 export interface Figures {
   readonly seconds: number;
+  /** When the first node answered: pictures begin there, seconds. */
+  readonly from: number;
   readonly nodes: readonly string[];
   readonly payments: number;
   readonly attempts: number;
@@ -76,6 +78,7 @@ export function figuresOf(history: History): Figures {
   return {
     ...load.totals(),
     seconds,
+    from: Math.min(seconds - 1, Math.floor(firstSignOfLife(history) / 1_000)),
     nodes: nodes.map(({ label }) => label),
     viewChanges: timeouts.reduce((sum, value) => sum + value, 0),
     blocks: Math.max(0, ...samples.map(({ status }) => status?.height ?? 0)),
@@ -89,6 +92,10 @@ export function figuresOf(history: History): Figures {
     },
   };
 }
+
+/** Milliseconds; before it only processes start. */
+const firstSignOfLife = ({ entries }: History): number =>
+  entries.find((entry) => entry.type !== "sample" || entry.status !== undefined)?.at ?? 0;
 
 /** Equal stretches of the run. */
 class Buckets {

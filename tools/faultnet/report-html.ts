@@ -11,7 +11,8 @@ export interface ReportedScenario {
 
 /** One page that needs nothing else: no script, no style sheet, no font from elsewhere. */
 export function renderHtml(scenario: ReportedScenario, figures: Figures, verdicts: readonly Verdict[]): string {
-  const axis = { seconds: figures.seconds, episodes: figures.episodes };
+  const { from, seconds, episodes } = figures;
+  const axis = { from, seconds, episodes };
   const failed = verdicts.filter(({ ok }) => !ok).length;
   const outcome =
     failed === 0

@@ -13,8 +13,9 @@ export interface Plot {
   readonly height: number;
 }
 
-/** The run's length in seconds, and what happened in it. */
+/** The stretch of the run that is shown, in seconds of its clock, and what happened in it. */
 export interface TimeAxis {
+  readonly from: number;
   readonly seconds: number;
   readonly episodes: readonly Episode[];
 }
@@ -151,7 +152,7 @@ function line(
   let isDown = false;
   const lonely: string[] = [];
   points.forEach(([seconds, value], at) => {
-    if (value === null) {
+    if (value === null || seconds < axis.from) {
       isDown = false;
       return;
     }
@@ -175,7 +176,7 @@ function bars(
 ): string {
   const width = Math.min(BAR_MAX, Math.max(2, (INNER / Math.max(1, points.length)) * 0.7));
   return points
-    .filter(([, value]) => value !== null && value > 0)
+    .filter(([seconds, value]) => value !== null && value > 0 && seconds >= axis.from)
     .map(([seconds, value]) => {
       const top = y(value ?? 0);
       return `<rect x="${round(xOf(axis, seconds) - width / 2)}" y="${round(top)}" width="${round(width)}" height="${round(bottom - top)}" fill="${colourOf(index)}"/>`;
@@ -184,9 +185,9 @@ function bars(
 }
 
 function timeTicks(axis: TimeAxis, bottom: number): string {
-  const step = niceStep(axis.seconds / 12);
+  const step = niceStep((axis.seconds - axis.from) / 12);
   const ticks: string[] = [];
-  for (let seconds = 0; seconds <= axis.seconds; seconds += step) {
+  for (let seconds = Math.ceil(axis.from / step) * step; seconds <= axis.seconds; seconds += step) {
     const x = round(xOf(axis, seconds));
     // The last one makes room for the unit.
     const isLast = seconds + step > axis.seconds;
@@ -197,8 +198,9 @@ function timeTicks(axis: TimeAxis, bottom: number): string {
   return `<line x1="${LEFT}" x2="${LEFT + INNER}" y1="${bottom}" y2="${bottom}" class="axis"/>${ticks.join("")}`;
 }
 
-const xOf = (axis: TimeAxis, seconds: number): number =>
-  LEFT + (Math.min(seconds, axis.seconds) / axis.seconds) * INNER;
+function xOf({ from, seconds: to }: TimeAxis, seconds: number): number {
+  return LEFT + ((Math.min(Math.max(seconds, from), to) - from) / (to - from)) * INNER;
+}
 const colourOf = (index: number): string => COLOURS[index % COLOURS.length] as string;
 
 function yScale(

@@ -66,6 +66,13 @@ describe("the figures of a run", () => {
     expect(figures.urgentLatencyMs).toEqual({ p50: 3_000, p99: 3_000, max: 3_000 });
   });
 
+  test("pictures begin when the first node answers", () => {
+    const silent: HistoryEntry = { type: "sample", at: 0, node: "SBI", ready: false };
+    const late = entries.map((entry) => ({ ...entry, at: entry.at + 5_200 }));
+    expect(figures.from).toBe(0);
+    expect(figuresOf({ ...history, entries: [silent, ...late] }).from).toBe(5);
+  });
+
   test("votes to leave a view are counted anew where a node restarted", () => {
     expect(figures.viewChanges).toBe(3);
   });
@@ -123,7 +130,9 @@ test("labels of faults at the same moment lie in lanes of their own", () => {
     ...{ number, nature: "fault" as const, kind: "cut", target: "SBI", text: "links blink", from: 5 },
     to: undefined,
   }));
-  const heights = [...drawTimeline({ seconds: 10, episodes }).matchAll(/y="(\d+)" class="label/g)].map(([, y]) => y);
+  const heights = [...drawTimeline({ from: 0, seconds: 10, episodes }).matchAll(/y="(\d+)" class="label/g)].map(
+    ([, y]) => y,
+  );
   expect(new Set(heights).size).toBe(3);
 });
 
