@@ -256,3 +256,32 @@ describe("attack 51: a validator comes back with an older backup of its data", (
     expect(again.size).toBeGreaterThan(5);
   });
 });
+
+describe("attacks 37 and 81: a peer at full speed with what is worth nothing", () => {
+  test("forged batches and broken frames: nothing throws, nothing is kept, and everybody goes on", () => {
+    const simulation = simulate({ seed: 2, validators: 4, adversaries: { [LIAR]: [] } });
+    const victim = nodeAt(simulation, 0);
+    simulation.runFor(1_000);
+    simulation.submit(nodeAt(simulation, 1));
+    simulation.runFor(1_000);
+    const ordered = simulation.ledger.chain.find(({ body }) => body.length > 0)?.body[0];
+    const bytes = victim.store.batch(ordered?.digest as Digest) as Uint8Array;
+    const good = encodeMessage({ type: "push-batch", bytes });
+    const { height } = simulation;
+    for (let round = 0; round < 60; round += 1) {
+      for (let at = 0; at < 50; at += 1) {
+        const frame = good.slice(0, at % 7 === 0 ? 2 + ((at * round) % (good.length - 2)) : good.length);
+        const place = (round * 50 + at) % frame.length;
+        frame[place] = (frame[place] as number) ^ (1 + (at % 255));
+        victim.deliver(LIAR as ValidatorIndex, at % 2 === 0 ? "batches" : "sync", frame);
+      }
+      expect(victim.isUp).toBe(true);
+      expect(victim.replica?.pool().batches ?? -1).toBeLessThan(8);
+      simulation.submit(nodeAt(simulation, 1 + (round % 2)));
+      simulation.runFor(100);
+    }
+    expect(simulation.height - height).toBeGreaterThan(40);
+    expect(simulation.settle(30_000), simulation.summary()).toBe(true);
+    expect(simulation.violations).toEqual([]);
+  });
+});
