@@ -97,7 +97,7 @@ export class Queries {
       chainId,
       name: genesis.name,
       height: head.height,
-      executedHeight: this.executedHeight(),
+      executedHeight: claim.height,
       view: replica.consensus().view,
       epoch: head.epoch,
       finalizedHash: head.hash,
