@@ -55,7 +55,13 @@ async function main(words: readonly string[], options: Options): Promise<number>
   }
   if (scenarios.length < paths.length) return 2;
   const failed: string[] = [];
-  for (const scenario of scenarios) if (!(await runOne(scenario, options))) failed.push(scenario.name);
+  for (const scenario of scenarios) {
+    const passed = await runOne(scenario, options).catch((error: unknown) => {
+      process.stderr.write(`${scenario.name} broke off: ${error instanceof Error ? error.message : String(error)}\n`);
+      return false;
+    });
+    if (!passed) failed.push(scenario.name);
+  }
   if (scenarios.length > 1) {
     process.stdout.write(`\n${scenarios.length - failed.length} of ${scenarios.length} scenarios passed\n`);
   }

@@ -6,7 +6,8 @@ import { fillDisk, freeDisk, mountDisk, unmountDisk } from "./disks.js";
 import { type Distance, type Endpoint, Links } from "./links.js";
 import { banksOf, type Scenario } from "./scenario.js";
 
-const FIRST_PORT = 31_000;
+/** Runs beside each other begin to look for free ports in different places, below those that the system gives out. */
+const FIRST_PORT = 16_000 + (process.pid % 200) * 64;
 const BYZANTINE_NODE = fileURLToPath(new URL("byzantine-node.js", import.meta.url));
 const SLOW_DISK_NODE = fileURLToPath(new URL("slow-disk-node.js", import.meta.url));
 /** What a validator's second process is called. */
@@ -160,8 +161,8 @@ export class FaultNetwork {
   #addInstance(bank: string, name: string, port: number): void {
     // A liar's two lives say what any node says, and do not mind what the other one signed.
     const behaviours = this.#scenario.byzantine[bank] ?? (this.#twins.includes(bank) ? [] : undefined);
-    const slow = this.#scenario.timeline.some(({ then }) =>
-      then.some((action) => action.do === "slow-disk" && banksOf(this.#scenario, action.of).includes(bank)),
+    const slow = this.#scenario.timeline.some(({ actions }) =>
+      actions.some((action) => action.do === "slow-disk" && banksOf(this.#scenario, action.of).includes(bank)),
     );
     const isLiar = behaviours !== undefined || this.#twins.includes(bank);
     const asLiar = [BYZANTINE_NODE, "--behaviours", (behaviours ?? []).join(",")];

@@ -99,11 +99,11 @@ const action = z.discriminatedUnion("do", [
   act("note", { text: z.string().max(80) }),
 ]);
 
-const then = z.array(action).min(1).max(16);
+const actions = z.array(action).min(1).max(16);
 const step = z.union([
   /** Seconds since the load began. */
-  z.strictObject({ at: seconds, then }),
-  z.strictObject({ when: condition, withinSeconds: seconds.default(30), then }),
+  z.strictObject({ at: seconds, actions }),
+  z.strictObject({ when: condition, withinSeconds: seconds.default(30), actions }),
 ]);
 
 /** From and to, in seconds since the load began; the whole run where it is left out. */

@@ -28,7 +28,7 @@ export async function perform(stage: Stage): Promise<readonly string[]> {
   for (const step of stage.scenario.timeline) {
     if ("at" in step) await sleep(Math.max(0, stage.loadAt + step.at * 1_000 - stage.recorder.now()));
     else await player.await(step.when, step.withinSeconds);
-    for (const action of step.then) await player.act(action);
+    for (const action of step.actions) await player.act(action);
   }
   await player.finish();
   return player.missed;

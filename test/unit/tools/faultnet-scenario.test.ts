@@ -40,11 +40,11 @@ describe("the language of scenarios", () => {
 
   test.each([
     ["an unknown option", "colour: red", "colour"],
-    ["an unknown action", "timeline: [{ at: 1, then: [{ do: pray }] }]", "timeline.0"],
-    ["an unknown member of an action", "timeline: [{ at: 1, then: [{ do: kill, of: [SBI], hard: true }] }]", "hard"],
+    ["an unknown action", "timeline: [{ at: 1, actions: [{ do: pray }] }]", "timeline.0"],
+    ["an unknown member of an action", "timeline: [{ at: 1, actions: [{ do: kill, of: [SBI], hard: true }] }]", "hard"],
     [
       "a bank that nobody knows",
-      "timeline: [{ at: 1, then: [{ do: kill, of: [YES] }] }]",
+      "timeline: [{ at: 1, actions: [{ do: kill, of: [YES] }] }]",
       "YES is neither a bank nor a site",
     ],
     ["a behaviour that nobody knows", "byzantine: { SBI: [rude] }", "byzantine.SBI.0"],
