@@ -57,6 +57,8 @@ export class LedgerRules {
     return this.chain.length;
   }
 
+  /** Last height whose result anybody waits for: with batches, or with outcomes of the ledger's own. */
+  lastEventfulHeight = 0;
   /** Heights at which two honest machines finalised different blocks. */
   readonly forks: number[] = [];
 
@@ -111,6 +113,7 @@ export class LedgerRules {
       this.ordered.set(digest, header.height);
     }
     this.chain.push(block);
+    if (body.length > 0) this.lastEventfulHeight = header.height;
     this.#checkClaim(header.height, header.executed);
   }
 
@@ -153,14 +156,15 @@ export class LedgerRules {
       return;
     }
     if (height !== this.#leaves.length + 1 || block === undefined) return;
-    this.#firstResult(node, execution, bytes);
+    this.#firstResult(execution, bytes);
     this.#book(block, outcomes);
     const difference = this.#replay.difference(ledger);
     violations.check(difference === undefined, "balances follow from result codes", () => `${height}: ${difference}`);
   }
 
-  #firstResult(_node: string, { leaf }: Execution, bytes: Uint8Array): void {
+  #firstResult({ leaf }: Execution, bytes: Uint8Array): void {
     this.#leaves.push(bytes);
+    if (leaf.leafCount > 0) this.lastEventfulHeight = Math.max(this.lastEventfulHeight, leaf.height);
     this.#range = appendLeaf(sha256, this.#range, hashResultLeaf(sha256, leaf));
     const { stateHeight, stateRoot } = leaf;
     this.#claims.push({ resultsRoot: toHex(treeHead(sha256, this.#range)) as Digest, stateHeight, stateRoot });
