@@ -650,7 +650,10 @@ export class Replica implements ReplicaView {
   }
 
   #pool(bytes: Uint8Array): void {
-    this.#onPooled(this.#mempool.admit(bytes, { type: "client" }, this.#poolTime()));
+    // A clock that is slow after a restart must not drop what was admitted by a good one.
+    const time = this.#poolTime();
+    const wall = Math.max(time.wall, time.finalizedTimestamp);
+    this.#onPooled(this.#mempool.admit(bytes, { type: "client" }, { ...time, wall }));
   }
 
   #push(digest: Digest, bytes: Uint8Array): void {
