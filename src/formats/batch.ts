@@ -90,7 +90,7 @@ export function parseBatch(bytes: Uint8Array): ParsedBatch {
 }
 
 /** Length of a signed batch with `count` records. */
-const batchBytes = (count: number): number => BATCH_HEADER_BYTES + count * RECORD_BYTES + BATCH_SIGNATURE_BYTES;
+export const batchBytes = (count: number): number => BATCH_HEADER_BYTES + count * RECORD_BYTES + BATCH_SIGNATURE_BYTES;
 
 /** H("sabha/batch/1" ‖ signed bytes): independent of the signature, so rewrapping gives no second digest. */
 export const batchDigest = (sha256: Sha256, bytes: Uint8Array): Digest =>

@@ -134,7 +134,7 @@ export const OPTIONS = {
   mempool: {
     bytesPerReplicaMax: integer({
       default: POOL_BYTES_PER_REPLICA_MAX,
-      min: 1_048_576,
+      min: 131_072,
       max: POOL_BYTES_PER_REPLICA_MAX,
       unit: "bytes",
       help: "Batches of one admitting validator that are not final yet; beyond it clients hear `busy`.",

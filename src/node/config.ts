@@ -1,3 +1,4 @@
+import { batchBytes } from "../formats/index.js";
 import { parseYaml } from "../genesis/index.js";
 import { type Config, type ConfigChanges, OPTIONS, type Option } from "./config-options.js";
 
@@ -114,6 +115,10 @@ function relations(config: Config): string[] {
   if (config.participant === "") problems.push("participant is missing: say whose home this is");
   if (config.mempool.bytesPerReplicaMax > config.mempool.bytesMax) {
     problems.push("mempool.bytesPerReplicaMax must not be above mempool.bytesMax");
+  }
+  const sharedBatchBytes = batchBytes(config.coalescing.recordsMax);
+  if (config.mempool.bytesPerReplicaMax < sharedBatchBytes) {
+    problems.push(`mempool.bytesPerReplicaMax must hold a batch of coalescing.recordsMax, ${sharedBatchBytes} bytes`);
   }
   if (Number(config.p2p.listen.split("/").at(-1)) === config.rpc.port) {
     problems.push(`p2p.listen and rpc.port must not use the same port ${config.rpc.port}`);

@@ -183,7 +183,11 @@ export class FaultNetwork {
     set("port", String(instance.port + 1));
     set("peersFile", '"peers.yaml"');
     set("profile", JSON.stringify(timers));
-    if (poolKilobytes !== undefined) set("bytesPerReplicaMax", String(poolKilobytes * 1_024));
+    if (poolKilobytes !== undefined) {
+      set("bytesPerReplicaMax", String(poolKilobytes * 1_024));
+      // Several shared batches fit.
+      set("recordsMax", String(Math.min(4_096, poolKilobytes)));
+    }
     rmSync(path);
     writeFileSync(path, text);
     const lines: string[] = [];

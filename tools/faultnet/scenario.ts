@@ -149,7 +149,7 @@ const scenario = z.strictObject({
   /** Megabytes of the disk of each of these nodes, a file system of its own (needs root). */
   disks: z.strictObject({ of: names, megabytes: z.int().min(8).max(1_024) }).optional(),
   /** Largest share of one node in the pool, kilobytes: a small one is full soon. */
-  poolKilobytes: z.int().min(1_024).max(32_768).optional(),
+  poolKilobytes: z.int().min(128).max(32_768).optional(),
   links: links.prefault({}),
   byzantine: z.record(name, z.array(z.enum(BEHAVIOURS)).min(1)).default({}),
   /** Validators that run twice with one key; the second process and `sees` never meet the first and the rest. */

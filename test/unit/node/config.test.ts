@@ -66,6 +66,7 @@ describe("config.yaml", () => {
     ["timers: {timeoutMinMs: 3000}", /timers\.timeoutMinMs \(3000\) must not be above timers\.timeoutMaxMs \(2000\)/u],
     ["timers: {firstTimeoutMs: 2500}", /timers\.firstTimeoutMs \(2500\) must not be above/u],
     ["timers: {timeoutCapMs: 100}", /timers\.timeoutMaxMs \(2000\) must not be above timers\.timeoutCapMs \(100\)/u],
+    ["mempool: {bytesPerReplicaMax: 131072}", /must hold a batch of coalescing.recordsMax, 524480 bytes/u],
     ["mempool: {bytesMax: 1048576}", /bytesPerReplicaMax must not be above/u],
     ["p2p: {listen: /ip4/127.0.0.1/tcp/26601}", /must not use the same port 26601/u],
   ])("settings that contradict each other are refused: %s", (text, problem) => {
