@@ -113,12 +113,13 @@ export class FaultNetwork {
     freeDisk(this.#diskOf(bank));
   }
 
-  /** Ends every process and gives back ports and disks. */
+  /** Ends every process and gives back ports and disks; a second time does nothing. */
   async close(): Promise<void> {
     for (const { name } of this.#instances) this.processes.signal(name, "SIGCONT");
     await Promise.all(this.#instances.map(({ name }) => this.processes.kill(name)));
     await this.links.close();
     for (const path of this.#disks.values()) unmountDisk(path);
+    this.#disks.clear();
   }
 
   get #twins(): readonly string[] {
