@@ -67,6 +67,8 @@ export interface CollectOptions {
 }
 
 const IDS_PER_LOOKUP = 1_000;
+/** Payments that each node is asked for by id, beside those that its blocks do not have. */
+const LOOKUPS_MAX = 8_000;
 const ACCOUNTS_PER_PAGE = 500;
 /** Blocks asked for at once. */
 const BLOCKS_AHEAD = 4;
@@ -104,7 +106,8 @@ export async function collectFinalState(options: CollectOptions): Promise<FinalS
  */
 async function settle({ nodes, awaitedIds, settleMs }: CollectOptions): Promise<number> {
   const deadline = performance.now() + settleMs;
-  let missing = [...awaitedIds];
+  // What was promised last becomes final last.
+  let missing = awaitedIds.slice(-LOOKUPS_MAX);
   let goal: number | undefined;
   while (performance.now() < deadline && nodes.length > 0) {
     if (missing.length > 0) missing = await stillMissing(nodes, missing);
@@ -149,7 +152,15 @@ async function readNode(
   const blocks = await readBlocks(client, status.executedHeight, pool);
   const inBlocks = new Map(blocks.flatMap((block) => block.transfers.map((transfer) => [transfer.id, transfer])));
   const transfers = new Map<string, TransferReading>();
-  for (const some of chunks(ids)) {
+  // Of many, every few: the blocks tell the same of all, and those that they lack are all asked for.
+  const stride = Math.ceil(ids.length / LOOKUPS_MAX);
+  const asked: string[] = [];
+  for (const [index, id] of ids.entries()) {
+    const known = inBlocks.get(id);
+    if (known === undefined || index % stride === 0) asked.push(id);
+    else transfers.set(id, known);
+  }
+  for (const some of chunks(asked)) {
     for (const transfer of await client.getTransfers(some)) {
       if (transfer === null) continue;
       const reading = transferReading(transfer);
