@@ -26,7 +26,7 @@ export type ParentSearch =
   /** The newest certified block does not descend from the finalised head: see SAFE-1. */
   | { readonly type: "conflict" };
 
-/** consensus.md §4, bestParent: the newest certified block, behind skipped views only (SAFE-5). */
+/** docs/protocol.md, bestParent: the newest certified block, behind skipped views only (SAFE-5). */
 export function bestParent(state: AgreementState): ParentSearch {
   const skips: Certificate[] = [];
   for (let at = state.current - 1; at > state.head.view; at -= 1) {

@@ -10,7 +10,7 @@ import { certificatesAt, leaderOf, type Step } from "./state.js";
 import { checkQuorum, isWithinWindow, pruneTallies, timeoutSenders } from "./tallies.js";
 
 /**
- * Takes in a verified PrepareQC or TC (consensus.md §4, onCert). A view is left only here and in
+ * Takes in a verified PrepareQC or TC (docs/protocol.md, onCert). A view is left only here and in
  * `onCommitProof`: with a certificate that it certified a block or was skipped (LIVE-1).
  */
 export function onCertificate(step: Step, certificate: Certificate): void {

@@ -4,7 +4,7 @@ import { assert, type Digest, type Height, type ValidatorIndex, type View } from
 import type { BatchInfo, Block, Effect, Vote } from "./events.js";
 import type { SafetyRecord } from "./record.js";
 
-/** Pace of one consortium's network, milliseconds (consensus.md §5). */
+/** Pace of one consortium's network, milliseconds (docs/protocol.md). */
 export interface Timing {
   /** Bounds of T0, the first timeout of a view. */
   readonly minMs: number;
@@ -169,7 +169,7 @@ export interface Recovered {
   readonly diverged: boolean;
 }
 
-/** Restores a replica's agreement (consensus.md §4, "Restart"); feed `started` next. */
+/** Restores a replica's agreement (docs/protocol.md, "Restart"); feed `started` next. */
 export function createAgreement(
   options: Omit<Setting, "n" | "faults" | "quorum" | "trustsRecord"> & {
     readonly trustsRecord?: boolean;

@@ -48,7 +48,7 @@ export function justificationFault(block: Block, anchor: Digest): string | undef
 }
 
 /**
- * Deterministic validity of a block under its parent (SAFE-6; consensus.md §6), apart from its batches' own
+ * Deterministic validity of a block under its parent (SAFE-6; docs/protocol.md), apart from its batches' own
  * content. Every honest replica reaches the same verdict.
  */
 export function headerFault(state: AgreementState, block: Block, parent: ParentView): string | undefined {

@@ -43,7 +43,7 @@ export interface SignedBy {
   readonly signature: Uint8Array;
 }
 
-/** How validators sign votes and how a quorum's votes become one certificate (consensus.md §9). */
+/** How validators sign votes and how a quorum's votes become one certificate (docs/protocol.md). */
 export interface CertificateScheme {
   readonly name: SchemeName;
   readonly publicKeyBytes: number;

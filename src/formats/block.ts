@@ -23,7 +23,7 @@ export interface BatchReference {
 
 export type Body = readonly BatchReference[];
 
-/** Results of finalised ancestors that a header vouches for (consensus.md §2, "claim"). */
+/** Results of finalised ancestors that a header vouches for (docs/protocol.md, "claim"). */
 export interface Claim {
   readonly height: Height;
   /** RFC 9162 tree head over the result leaves 1 … height. */

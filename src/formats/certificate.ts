@@ -78,7 +78,7 @@ export function bitmapOf(indices: Iterable<number>): number {
   return bitmap >>> 0;
 }
 
-/** The bytes that a vote signs (consensus.md §2): kind, chain, epoch, set, view and hash are all bound. */
+/** The bytes that a vote signs (docs/protocol.md): kind, chain, epoch, set, view and hash are all bound. */
 export function voteBytes(
   subject: VoteSubject,
   chain: { readonly chainId: Digest; readonly valsetHash: Digest },

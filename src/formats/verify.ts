@@ -46,7 +46,7 @@ import { verifyConsistencyPath, verifyInclusionPath } from "./results-tree.js";
 import { verifyAccountProof } from "./state-proof.js";
 
 /**
- * Offline verification of the portable proofs against the genesis file and nothing else (consensus.md §2,
+ * Offline verification of the portable proofs against the genesis file and nothing else (docs/protocol.md,
  * "Result proof"). It assumes that no past quorum's keys leaked, and trusts the genesis file: whoever
  * received the file from a stranger compares its SHA-256, the chain id, with what the banks published.
  */

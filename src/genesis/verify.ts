@@ -49,7 +49,7 @@ function checkGenesis(genesis: Genesis): readonly GenesisCheck[] {
   ];
 }
 
-/** Faults that n validators survive, and the votes that decide (consensus.md §1). */
+/** Faults that n validators survive, and the votes that decide (docs/protocol.md). */
 export function thresholds(validators: number): { readonly faults: number; readonly quorum: number } {
   const faults = Math.floor((validators - 1) / 3);
   return { faults, quorum: Math.ceil((validators + faults + 1) / 2) };

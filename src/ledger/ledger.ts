@@ -46,7 +46,7 @@ const ACCOUNTS_SLOT = 0;
 
 /**
  * The whole replicated state and the one way to change it. Synchronous, deterministic and total:
- * whatever is ordered gets a result, never an exception (consensus.md §6).
+ * whatever is ordered gets a result, never an exception (docs/protocol.md).
  */
 export class Ledger {
   readonly #chainId: Digest;

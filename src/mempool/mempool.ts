@@ -51,7 +51,7 @@ interface Entry {
 const RETRY_AFTER_MS = 250;
 
 /**
- * The batches that this replica holds and no executed block contains (consensus.md §5, §8).
+ * The batches that this replica holds and no executed block contains (docs/protocol.md).
  *
  * Admission verifies everything that needs no state, cheapest first, and each held batch's signature
  * exactly once. What peers push is bounded per peer, per participant and in all, and never takes the

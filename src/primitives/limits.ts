@@ -12,7 +12,7 @@ export const RECORD_BYTES = 128;
 export const BATCH_RECORDS_MAX = 8_190;
 export const BATCH_BYTES_MAX = 1_048_576;
 
-/** Block validity (consensus.md §5): references to batches, their transfers and their bytes. */
+/** Block validity (docs/protocol.md): references to batches, their transfers and their bytes. */
 export const BLOCK_BATCHES_MAX = 256;
 export const BLOCK_TRANSFERS_MAX = 32_760;
 export const BLOCK_BYTES_MAX = 4_194_304;

@@ -45,7 +45,7 @@ export interface ExecutorPort {
 
 /**
  * Executes finalised blocks in order, one a turn, and writes each in one atomic step that need not be
- * synced: lost execution is redone identically (consensus.md §3).
+ * synced: lost execution is redone identically (docs/protocol.md).
  */
 export class Executor {
   readonly #port: ExecutorPort;

@@ -65,7 +65,7 @@ export interface FinalHead {
   readonly timestamp: number;
 }
 
-/** Roots that q honest validators certified and this replica did not compute (consensus.md §4, quarantine). */
+/** Roots that q honest validators certified and this replica did not compute (docs/protocol.md, quarantine). */
 export interface Divergence {
   /** Our roots agreed with a certified claim up to here … */
   readonly agreedHeight: Height;

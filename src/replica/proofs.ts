@@ -20,7 +20,7 @@ import type { FinalityView, ProofAnswer } from "./read-model.js";
 import type { ReplicaView } from "./view.js";
 
 /**
- * Finds and assembles portable proofs (consensus.md §2). Claims grow with the height, so the first header that vouches
+ * Finds and assembles portable proofs (docs/protocol.md). Claims grow with the height, so the first header that vouches
  * for a result is found by bisection; a CommitQC pair then lies there or a few blocks behind.
  */
 export class Prover {

@@ -27,7 +27,7 @@ export interface Recovery {
 }
 
 /**
- * Reads a store back (consensus.md §4, "Restart"). The ledger comes from the newest checkpoint; blocks
+ * Reads a store back (docs/protocol.md, "Restart"). The ledger comes from the newest checkpoint; blocks
  * above it are executed again.
  */
 export function recover(options: {

@@ -30,7 +30,7 @@ export interface CheckedVotes {
 
 /**
  * All signature checks of agreement, outside the core: mints `Admitted` messages and makes certificates
- * out of votes. Votes are summed first and verified once; only a failure is taken apart (consensus.md §9).
+ * out of votes. Votes are summed first and verified once; only a failure is taken apart (docs/protocol.md).
  */
 export class Verifier {
   readonly #state: AgreementState;

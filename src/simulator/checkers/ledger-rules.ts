@@ -16,7 +16,7 @@ import type { StoreWrite } from "../../replica/index.js";
 import { BalanceReplay } from "./balance-replay.js";
 import type { Violations } from "./violations.js";
 
-/** How far non-empty blocks may outrun the claimed results; consensus.md §5. */
+/** How far non-empty blocks may outrun the claimed results; docs/protocol.md. */
 const K = 8;
 const CLOCK_AHEAD_MS = 500;
 
@@ -32,7 +32,7 @@ export interface LedgerRulesOptions {
 type Execution = NonNullable<StoreWrite["executed"]>;
 
 /**
- * consensus.md §12, invariants 1, 9, 11 and 12, and the ledger's own: one chain, each batch once, claims
+ * docs/protocol.md, invariants 1, 9, 11 and 12, and the ledger's own: one chain, each batch once, claims
  * true, money conserved. The first machine that gets somewhere sets what all others must agree with.
  */
 export class LedgerRules {

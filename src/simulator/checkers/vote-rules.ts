@@ -27,7 +27,7 @@ export interface VoteRulesOptions {
 }
 
 /**
- * consensus.md §12, invariants 2 to 6, restated over the frames that leave machines: this knows the
+ * docs/protocol.md, invariants 2 to 6, restated over the frames that leave machines: this knows the
  * protocol's words, and nothing of how the replica decides.
  */
 export class VoteRules {
