@@ -155,7 +155,6 @@ class Assembly {
       clock: systemClock,
       store: this.#around.store,
       transport: this.#around.transport,
-      randomBytes: (length) => new Uint8Array(randomBytes(length)),
     };
     return new Replica(
       {

@@ -12,8 +12,6 @@ export interface Ports {
   readonly clock: Clock;
   readonly transport: Transport;
   readonly store: Store;
-  /** Secret bytes nobody can guess; only for batch salts and re-dial jitter, never for agreement. */
-  readonly randomBytes: (length: number) => Uint8Array;
 }
 
 export interface Clock {
@@ -32,7 +30,6 @@ export interface Clock {
  * certificates and proposals, `batches` for pushed batches, `sync` for requests and their answers.
  */
 export type Channel = "consensus" | "batches" | "sync";
-export const CHANNELS: readonly Channel[] = ["consensus", "batches", "sync"];
 
 export interface Transport {
   /**

@@ -61,7 +61,6 @@ export class SimulatedNode implements Endpoint {
   mayVote = true;
   readonly #world: NodeWorld;
   readonly #options: NodeOptions;
-  readonly #random: Random;
   #busyUntil = 0;
   #waiting: (() => void)[] = [];
   #sendsUntilCrash = Number.POSITIVE_INFINITY;
@@ -70,7 +69,6 @@ export class SimulatedNode implements Endpoint {
   constructor(world: NodeWorld, options: NodeOptions) {
     this.#world = world;
     this.#options = options;
-    this.#random = options.random;
     this.id = options.id;
     this.index = options.replica.self;
     this.name = options.name;
@@ -166,7 +164,6 @@ export class SimulatedNode implements Endpoint {
       },
       transport: { send: (to, channel, frame) => this.#send(to, channel, frame) },
       store: this.store,
-      randomBytes: (length) => this.#random.bytes(length),
     };
   }
 
