@@ -261,7 +261,8 @@ export class Simulation {
     const last = this.ledger.chain[this.height - 1]?.header.timestamp ?? 0;
     const missing: Digest[] = [];
     for (const [digest, { item, admittedBy }] of this.#submissions) {
-      const isPromised = [...admittedBy].some((node) => node.isUp && node.mayVote);
+      // A machine whose own clock has passed the end of a batch drops it, rightly or not.
+      const isPromised = [...admittedBy].some((node) => node.isUp && node.mayVote && node.wall() <= item.notAfter);
       if (isPromised && item.notAfter > last && !this.ledger.ordered.has(digest)) missing.push(digest);
     }
     return missing;
