@@ -6,7 +6,8 @@ export {
   Puppet,
 } from "./adversaries/index.js";
 export type { Violation } from "./checkers/index.js";
+export { drawPlan, type Plan } from "./plan.js";
 export { Random } from "./random.js";
 export { NEGATIVE_CONTROL, SCENARIOS, type Scenario } from "./scenarios.js";
 export * from "./simulation.js";
-export { runSeed, type SeedReport } from "./swarm.js";
+export { runPlan, runSeed, type SeedReport } from "./swarm.js";

@@ -75,6 +75,8 @@ export class Simulation {
   /** Steps of catching up through ranges. */
   rangesFetched = 0;
   #viewEntries = 0;
+  #submitted = 0;
+  #loads = 0;
 
   constructor(options: SimulationOptions) {
     this.options = options;
@@ -162,34 +164,62 @@ export class Simulation {
 
   /** One batch of the workload to a machine, or to a random one that is up. */
   submit(to?: SimulatedNode): void {
-    const item = this.#workload.next(START_WALL + this.queue.now);
+    this.#submitted += 1;
+    this.#submit(
+      this.#workload.next(this.#trueWall()),
+      new Random(this.options.seed, `submission ${this.#submitted}`),
+      to,
+    );
+  }
+
+  #submit(item: WorkItem, random: Random, to?: SimulatedNode): void {
     this.#submissions.set(item.digest, { item, admittedBy: new Set() });
     const up = this.nodes.filter((node) => node.isUp);
-    const first = to ?? (up.length > 0 ? this.#random.pick(up) : undefined);
+    const first = to ?? (up.length > 0 ? random.pick(up) : undefined);
     if (first === undefined) return;
     this.#handIn(item, first);
     // Some clients do not trust one bank's machine.
-    if (this.#random.chance(0.15)) this.#handIn(item, this.#random.pick(up));
+    if (random.chance(0.15)) this.#handIn(item, random.pick(up));
   }
 
   /** Hands in something that was handed in before, as a client without an answer would. */
-  resubmit(): void {
+  #resubmit(random: Random): void {
     const up = this.nodes.filter((node) => node.isUp);
     if (this.#submissions.size === 0 || up.length === 0) return;
-    const { item } = this.#random.pick([...this.#submissions.values()]);
-    this.#handIn(item, this.#random.pick(up));
+    const { item } = random.pick([...this.#submissions.values()]);
+    this.#handIn(item, random.pick(up));
   }
 
-  /** Keeps submitting at a mean rate until some time. */
-  load(perSecond: number, untilMs: number): void {
-    const gapMs = -Math.log(1 - this.#random.fraction()) * (1_000 / perSecond);
-    const at = this.queue.now + gapMs;
-    if (at > untilMs) return;
-    this.queue.at(at, () => {
-      if (this.#random.chance(0.06)) this.resubmit();
-      else this.submit();
-      this.load(perSecond, untilMs);
-    });
+  /**
+   * Keeps submitting at a mean rate until some time. Each submission has a number and a random stream of its
+   * own: one that is left out changes no other.
+   *
+   * @param untilMs virtual time
+   * @param omitted numbers of submissions that are left out, counted from 1
+   */
+  load(perSecond: number, untilMs: number, omitted: ReadonlySet<number> = new Set()): void {
+    this.#loads += 1;
+    const times = new Random(this.options.seed, `load ${this.#loads}`);
+    const next = (): void => {
+      const at = this.queue.now - Math.log(1 - times.fraction()) * (1_000 / perSecond);
+      if (at > untilMs) return;
+      this.queue.at(at, () => {
+        this.#submitted += 1;
+        const random = new Random(this.options.seed, `submission ${this.#submitted}`);
+        const item = random.chance(0.06) ? undefined : this.#workload.next(this.#trueWall());
+        if (!omitted.has(this.#submitted)) {
+          if (item === undefined) this.#resubmit(random);
+          else this.#submit(item, random);
+        }
+        next();
+      });
+    };
+    next();
+  }
+
+  /** How many submissions there were so far, those left out among them. */
+  get submissions(): number {
+    return this.#submitted;
   }
 
   #handIn(item: WorkItem, node: SimulatedNode): void {
@@ -207,6 +237,11 @@ export class Simulation {
   }
 
   // Faults.
+
+  /** Writes down that something befell the machines. */
+  note(what: string): void {
+    this.#trace.record(this.queue.now, what);
+  }
 
   /** Machines in different groups do not reach each other; one that is in no group reaches nobody. */
   partition(groups: readonly (readonly SimulatedNode[])[], state: LinkState = "refusing"): void {
@@ -246,7 +281,7 @@ export class Simulation {
 
   isSettled(): boolean {
     const up = this.honest.filter((node) => node.isUp);
-    const wall = START_WALL + this.queue.now;
+    const wall = this.#trueWall();
     for (const { replica } of up) {
       if (replica === undefined) continue;
       if (replica.head().height !== this.height || replica.executedHeight() !== this.height) return false;
@@ -493,6 +528,10 @@ export class Simulation {
       default:
         return;
     }
+  }
+
+  #trueWall(): number {
+    return START_WALL + this.queue.now;
   }
 
   #latestWall(): number {

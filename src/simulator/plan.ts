@@ -1,0 +1,160 @@
+import type { SchemeName } from "../crypto/index.js";
+import { BEHAVIOUR_NAMES, type BehaviourName } from "./adversaries/index.js";
+import { FAULTS, ROLES, type RoleName, type Roles } from "./faults.js";
+import { Random } from "./random.js";
+import type { SimulationOptions } from "./simulation.js";
+
+/** One history before it is played: plain data, so that it can be written down, changed and played again. */
+export interface Plan {
+  readonly options: SimulationOptions;
+  readonly faults: FaultPlan;
+}
+
+/** What befalls the machines while they are under fire. */
+export interface FaultPlan {
+  /** Time under fire, ms. */
+  readonly fireMs: number;
+  readonly batchesPerSecond: number;
+  /** Mean time between two acts, ms, by the name of the fault; one that is not here does not happen. */
+  readonly meanMs: Readonly<Record<string, number>>;
+  /** Validators that are faulty for good, by kind; liars, twins and broken clocks stand in the options too. */
+  readonly roles: Roles;
+  /** Whether every machine loses power at the moment before the healing. */
+  readonly endsInBlackout: boolean;
+  /** Whether liars go on lying after the network has healed. */
+  readonly lieOn: boolean;
+  /** Acts left out, each as "crash 3": the third of its kind. The others stay as they were. */
+  readonly omittedActs: readonly string[];
+  /** Submissions left out, by number, counted from 1. */
+  readonly omittedSubmissions: readonly number[];
+}
+
+/** What a condition is drawn for. */
+interface Circumstances {
+  readonly validators: number;
+  readonly roles: Roles;
+}
+
+type Conditions = Omit<Partial<SimulationOptions>, "seed" | "validators">;
+
+/** A circumstance that lasts as long as the fire: drawn in a stream of its own, absent where the draw says nothing. */
+interface Condition {
+  readonly name: string;
+  readonly draw: (random: Random, circumstances: Circumstances) => Conditions | undefined;
+}
+
+/** A new condition is one entry here; what it sets is merged into the options. */
+export const CONDITIONS: readonly Condition[] = [
+  { name: "real signatures", draw: (random) => ({ scheme: drawScheme(random) }) },
+  { name: "checkpoints", draw: (random) => ({ checkpointBlocks: random.pick([1, 4, 8, 16]) }) },
+  {
+    name: "delays",
+    draw: (random) => ({ network: { delayMs: [random.between(0.2, 2), random.pick([3, 10, 40, 150])] } }),
+  },
+  {
+    name: "loss",
+    draw: (random) => (random.chance(0.5) ? { network: { lossRatio: random.between(0, 0.3) } } : undefined),
+  },
+  {
+    name: "late repetition",
+    draw: (random) => (random.chance(0.3) ? { network: { replayRatio: random.between(0, 0.2) } } : undefined),
+  },
+  {
+    name: "disk speed",
+    draw: (random) => ({ disk: { writeMs: random.pick([[0.1, 1] as const, [1, 10] as const, [0.2, 80] as const]) } }),
+  },
+  { name: "failing disk", draw: (random) => (random.chance(0.1) ? { disk: { failureRatio: 0.002 } } : undefined) },
+  { name: "heartbeat", draw: (random) => (random.chance(0.15) ? { timing: { maxIdleMs: 1_500 } } : undefined) },
+  { name: "wrong clocks", draw: drawClocks },
+  { name: "slow execution", draw: drawExecution },
+];
+
+/** The history of a seed. Every kind of fault has a stream of its own: one more or less changes no other. */
+export function drawPlan(seed: number, validators: number): Plan {
+  const roles = drawRoles(new Random(seed, "roles"), validators);
+  const circumstances = { validators, roles };
+  let options: SimulationOptions = { seed, validators };
+  for (const { name, draw } of CONDITIONS) {
+    options = merged(options, draw(new Random(seed, `condition ${name}`), circumstances));
+  }
+  const meanMs: Record<string, number> = {};
+  for (const { name, draw } of FAULTS) {
+    const mean = draw(new Random(seed, `rate of ${name}`), roles);
+    if (mean !== undefined) meanMs[name] = mean;
+  }
+  const adversaries = drawBehaviours(seed, roles.liar ?? []);
+  const random = new Random(seed, "plan");
+  return {
+    options: { ...options, adversaries, twins: roles.twin ?? [] },
+    faults: {
+      fireMs: random.integer(5_000, 12_000),
+      batchesPerSecond: random.pick([1, 3, 6, 12]),
+      meanMs,
+      roles,
+      endsInBlackout: random.chance((roles.lost ?? []).length > 0 ? 0.6 : 0.2),
+      lieOn: random.chance(0.5),
+      omittedActs: [],
+      omittedSubmissions: [],
+    },
+  };
+}
+
+/** Each place of the budget of f is spent on one kind of faulty validator, or on none. */
+function drawRoles(random: Random, validators: number): Roles {
+  const faults = Math.floor((validators - 1) / 3);
+  const everybody = Array.from({ length: validators }, (_, index) => index);
+  const spent: { [Name in RoleName]?: number[] } = {};
+  for (const index of random.sample(everybody, faults)) {
+    let rest = random.fraction();
+    for (const { name, share } of ROLES) {
+      if (rest < share) {
+        spent[name] = [...(spent[name] ?? []), index];
+        break;
+      }
+      rest -= share;
+    }
+  }
+  return spent;
+}
+
+function drawBehaviours(seed: number, liars: readonly number[]): Record<number, readonly BehaviourName[]> {
+  const adversaries: Record<number, readonly BehaviourName[]> = {};
+  for (const index of liars) {
+    const random = new Random(seed, `liar ${index}`);
+    adversaries[index] = random.sample(BEHAVIOUR_NAMES, random.integer(1, 3));
+  }
+  return adversaries;
+}
+
+/** Real signatures on one seed in twenty: they behave the same and cost a hundred times more. */
+function drawScheme(random: Random): SchemeName {
+  if (!random.chance(0.05)) return "keyed-hash";
+  return random.chance(0.5) ? "bls12381" : "ed25519";
+}
+
+function drawClocks(random: Random, { validators, roles }: Circumstances): Conditions {
+  const skewMs: Record<number, number> = {};
+  for (let index = 0; index < validators; index += 1) {
+    const isBroken = roles["bad-clock"]?.includes(index) === true;
+    skewMs[index] = isBroken ? random.pick([-3_600_000, -5_000, 5_000, 3_600_000]) : random.between(-200, 200);
+  }
+  return { skewMs };
+}
+
+function drawExecution(random: Random, { validators }: Circumstances): Conditions | undefined {
+  const executionMs: Record<number, number> = {};
+  for (let index = 0; index < validators; index += 1) {
+    if (random.chance(0.12)) executionMs[index] = random.between(10, 200);
+  }
+  return Object.keys(executionMs).length > 0 ? { executionMs } : undefined;
+}
+
+function merged(options: SimulationOptions, more: Conditions = {}): SimulationOptions {
+  return {
+    ...options,
+    ...more,
+    network: { ...options.network, ...more.network },
+    disk: { ...options.disk, ...more.disk },
+    timing: { ...options.timing, ...more.timing },
+  };
+}
