@@ -118,7 +118,7 @@ export type Effect =
   | { readonly type: "fetch-blocks"; readonly hash: Digest; readonly from: readonly ValidatorIndex[] }
   | { readonly type: "fetch-certificates"; readonly first: View; readonly last: View }
   | { readonly type: "arm-timer"; readonly timer: Timer }
-  /** Two votes that one honest validator can never both have cast; signatures still to be verified. */
+  /** Two votes that one honest validator can never both have cast; kept once both signatures are verified. */
   | { readonly type: "accuse"; readonly first: Vote; readonly second: Vote }
   | { readonly type: "observe"; readonly fact: Fact };
 

@@ -5,4 +5,4 @@ export * from "./pacemaker.js";
 export * from "./record.js";
 export * from "./state.js";
 export * from "./step.js";
-export { isKnown } from "./tallies.js";
+export { contradicted, isKnown } from "./tallies.js";

@@ -3,6 +3,7 @@ import {
   type AgreementState,
   awayValidators,
   type Block,
+  contradicted,
   createAgreement,
   decodeMessage,
   type Effect,
@@ -15,6 +16,7 @@ import {
   isKnown,
   leaderOf,
   type Message,
+  type Proposal,
   step,
   type Timing,
   type Vote,
@@ -482,9 +484,35 @@ export class Replica implements ReplicaView {
       this.#accuse(from, admission.reason);
       return;
     }
+    if (!this.#isCountable(from, admission.message)) {
+      this.#accuse(from, "a vote that does not verify");
+      return;
+    }
     if (message.type === "vote") this.#noteVote(from, message.vote);
     this.#feed({ type: "received", from, message: admission.message });
     if (message.type === "status") this.#catchUp();
+  }
+
+  /**
+   * Signatures of votes are otherwise checked in sums. One that contradicts a held one is checked now, and so is what it
+   * contradicts: evidence needs both, and a badly signed vote must not hide what its signer says next (SAFE-10).
+   */
+  #isCountable(from: ValidatorIndex, message: AgreementMessage): boolean {
+    const vote =
+      message.type === "vote"
+        ? message.vote
+        : message.type === "proposal"
+          ? prepareOf(from, message.proposal)
+          : undefined;
+    const held = vote === undefined ? [] : contradicted(this.#state, vote);
+    if (vote === undefined || held.length === 0) return true;
+    const bad = this.#verifier.badIn(vote, held);
+    if (bad.includes(vote)) return false;
+    for (const { kind, epoch, view, hash, signer } of bad) {
+      const subject = { kind, epoch, view, hash };
+      this.#feed({ type: "votes-checked", subject, certificate: undefined, bad: [signer] });
+    }
+    return true;
   }
 
   #onFetch(from: ValidatorIndex, message: FetchMessage): void {
@@ -596,7 +624,6 @@ export class Replica implements ReplicaView {
     const { signer, epoch, view } = second;
     const key = evidenceKey(second);
     if (this.#evidence.has(key) || this.#evidence.size >= EVIDENCE_MAX) return;
-    if (!this.#verifier.isValidVote(first) || !this.#verifier.isValidVote(second)) return;
     const [left, right] = [first, second].map(({ kind, hash, signature }): SignedVote => ({ kind, hash, signature }));
     if (left === undefined || right === undefined) return;
     // In one order, so that the same offence gives the same bytes everywhere (attack 36).
@@ -755,6 +782,12 @@ export class Replica implements ReplicaView {
     this.#observe({ type: "store-failed", failure });
   }
 }
+
+/** The leader's vote for its own block, as its proposal carries it. */
+const prepareOf = (signer: ValidatorIndex, { block, signature }: Proposal): Vote => {
+  const { epoch, view } = block.header;
+  return { kind: "PREPARE", epoch, view, hash: block.hash, signer, signature, certificate: undefined };
+};
 
 const evidenceKey = ({ epoch, view, signer }: Pick<Equivocation, "epoch" | "view" | "signer">): string =>
   `${epoch}:${view}:${signer}`;

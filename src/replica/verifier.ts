@@ -82,6 +82,18 @@ export class Verifier {
     return this.#verifier.verifyVote(vote.signer, this.#bytes(vote), vote.signature);
   }
 
+  /**
+   * Whether this vote and each that it contradicts verify: a contradiction convicts its signer, so all of it is
+   * checked before it is counted. A bad one makes its signer a suspect for good.
+   *
+   * @returns those that do not verify; the new vote alone if it is one of them
+   */
+  badIn(vote: Vote, held: readonly Vote[]): Vote[] {
+    const bad = this.isValidVote(vote) ? held.filter((earlier) => !this.isValidVote(earlier)) : [vote];
+    if (bad.length > 0) this.#suspects.add(vote.signer);
+    return bad;
+  }
+
   /** One check for all votes; on failure the bad ones are isolated by halving, and the rest may still do. */
   checkVotes(subject: VoteSubject, votes: readonly ValidatorVote[]): CheckedVotes {
     const message = this.#bytes(subject);

@@ -147,6 +147,32 @@ describe("attack 36: evidence is the same bytes everywhere", () => {
   });
 });
 
+describe("SAFE-10: a badly signed vote does not hide what its signer says next", () => {
+  const C = "cc".repeat(32) as Digest;
+  const badly = (frame: Uint8Array): Uint8Array => {
+    const bad = frame.slice();
+    bad[bad.length - 2] = (bad[bad.length - 2] as number) ^ 1;
+    return bad;
+  };
+
+  test.each([
+    ["in the place of the first vote", ["bad C", "A", "B"]],
+    ["between the two", ["A", "bad C", "B"]],
+    ["several, and again", ["bad C", "bad B", "A", "bad C", "B"]],
+  ])("%s", (_where, words) => {
+    const simulation = simulate({ seed: 1, validators: 4, adversaries: { [LIAR]: [] } });
+    const victim = nodeAt(simulation, 0);
+    for (const word of words) {
+      const hash = { A, B, C }[word.slice(-1)] as Digest;
+      const frame = voteFrame(simulation, "PREPARE", view(3), hash);
+      victim.deliver(LIAR as ValidatorIndex, "consensus", word.startsWith("bad") ? badly(frame) : frame);
+    }
+    simulation.runFor(50);
+    expect(victim.replica?.evidence()).toMatchObject([{ signer: LIAR, view: 3, votes: [{ hash: A }, { hash: B }] }]);
+    expect(simulation.violations).toEqual([]);
+  });
+});
+
 describe("attack 43: a leader of bad headers only", () => {
   test.each(["mutator", "claim-liar"] as const)(
     "%s: its views are left, and reads are served all along",
