@@ -6,6 +6,7 @@ import { twoAmounts } from "./two-amounts.js";
 import * as voters from "./voters.js";
 
 export { type Behaviour, Puppet } from "./puppet.js";
+export { Ring } from "./ring.js";
 
 /** Every Byzantine behaviour by name. */
 export const BEHAVIOURS = {
