@@ -11,14 +11,14 @@ import type { Simulation } from "./simulation.js";
 export class Nemesis {
   readonly #simulation: Simulation;
   readonly #plan: FaultPlan;
-  readonly #omitted: ReadonlySet<string>;
+  readonly #only: ReadonlySet<string> | undefined;
   readonly #acts: string[] = [];
   #isOver = false;
 
   constructor(simulation: Simulation, plan: FaultPlan) {
     this.#simulation = simulation;
     this.#plan = plan;
-    this.#omitted = new Set(plan.omittedActs);
+    this.#only = plan.onlyActs && new Set(plan.onlyActs);
   }
 
   /** What it did so far, as "crash 3": the third of its kind. */
@@ -29,6 +29,7 @@ export class Nemesis {
   begin(): void {
     for (const { name, begin } of ROLES.map((role) => ({ begin: undefined, ...role }))) {
       for (const index of this.#plan.roles[name] ?? []) {
+        this.#simulation.coverage.hit("faults", name);
         begin?.(this.#tools(`${name} ${index}`), this.#simulation.nodes[index] as SimulatedNode);
       }
     }
@@ -47,9 +48,10 @@ export class Nemesis {
   #repeat(fault: Fault, pace: { readonly meanMs: number; readonly times: Random }, number: number): void {
     this.#later(-Math.log(1 - pace.times.fraction()) * pace.meanMs, () => {
       const act = `${fault.name} ${number}`;
-      if (!this.#omitted.has(act)) {
+      if (this.#only?.has(act) !== false) {
         this.#acts.push(act);
         this.#simulation.note(act);
+        this.#simulation.coverage.hit("faults", fault.name);
         fault.act(this.#tools(act));
       }
       this.#repeat(fault, pace, number + 1);

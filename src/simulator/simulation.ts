@@ -1,12 +1,15 @@
 import type { Timing } from "../consensus/index.js";
 import { blockFromBytes, LAN_TIMING } from "../consensus/index.js";
 import { certificateScheme, type SchemeName, sha256 } from "../crypto/index.js";
+import { RESULT_CODES } from "../formats/index.js";
+import { outcomeAt, outcomeCount } from "../ledger/index.js";
 import { MEMPOOL_LIMITS } from "../mempool/index.js";
 import { type Digest, type Height, type ValidatorIndex, validatorIndex } from "../primitives/index.js";
 import type { Channel, ReplicaEvent, StoreWrite, SubmitVerdict } from "../replica/index.js";
-import { BEHAVIOURS, type BehaviourName, Puppet } from "./adversaries/index.js";
+import { BEHAVIOURS, type BehaviourName, Puppet, Ring } from "./adversaries/index.js";
 import { LedgerRules, type Violation, Violations, VoteRules } from "./checkers/index.js";
 import { type Consortium, makeConsortium } from "./consortium.js";
+import { Coverage } from "./coverage.js";
 import { EventQueue } from "./event-queue.js";
 import { CALM_NETWORK, type LinkState, type NetworkPlan, SimulatedNetwork } from "./network.js";
 import { type NodeWorld, SimulatedNode, START_WALL } from "./node.js";
@@ -63,10 +66,15 @@ export class Simulation {
   /** Instances: the validators in order, then second lives of twins. */
   readonly nodes: readonly SimulatedNode[];
   readonly ledger: LedgerRules;
-  readonly #violations = new Violations(() => this.queue.now);
+  readonly coverage = new Coverage();
+  readonly #violations = new Violations(
+    () => this.queue.now,
+    (rule) => this.coverage.hit("checks", rule),
+  );
   readonly #trace = new Trace();
   readonly #votes: VoteRules;
   readonly #puppets = new Map<number, Puppet>();
+  readonly #ring: Ring;
   readonly #random: Random;
   readonly #workload: Workload;
   readonly #submissions = new Map<Digest, Submission>();
@@ -76,6 +84,7 @@ export class Simulation {
   rangesFetched = 0;
   #viewEntries = 0;
   #submitted = 0;
+  #resultsCounted = 0;
   #loads = 0;
 
   constructor(options: SimulationOptions) {
@@ -84,6 +93,7 @@ export class Simulation {
     this.#random = new Random(seed, "simulation");
     const scheme = options.scheme ?? "keyed-hash";
     this.consortium = makeConsortium({ validators, scheme, checkpointBlocks: options.checkpointBlocks ?? 8 });
+    this.#ring = new Ring(this.consortium, certificateScheme(scheme));
     this.network = new SimulatedNetwork(this.queue, new Random(seed, "network"), {
       ...CALM_NETWORK,
       ...options.network,
@@ -101,7 +111,7 @@ export class Simulation {
       chainId: this.consortium.chainId,
       violations: this.#violations,
       latestWall: () => this.#latestWall(),
-      batch: (digest) => this.#submissions.get(digest)?.item.bytes,
+      batch: (digest) => this.#batch(digest),
     });
     for (const node of this.nodes) node.start();
   }
@@ -195,9 +205,9 @@ export class Simulation {
    * own: one that is left out changes no other.
    *
    * @param untilMs virtual time
-   * @param omitted numbers of submissions that are left out, counted from 1
+   * @param only numbers of the submissions that are made, counted from 1; all where it is absent
    */
-  load(perSecond: number, untilMs: number, omitted: ReadonlySet<number> = new Set()): void {
+  load(perSecond: number, untilMs: number, only?: ReadonlySet<number>): void {
     this.#loads += 1;
     const times = new Random(this.options.seed, `load ${this.#loads}`);
     const next = (): void => {
@@ -207,7 +217,7 @@ export class Simulation {
         this.#submitted += 1;
         const random = new Random(this.options.seed, `submission ${this.#submitted}`);
         const item = random.chance(0.06) ? undefined : this.#workload.next(this.#trueWall());
-        if (!omitted.has(this.#submitted)) {
+        if (only?.has(this.#submitted) !== false) {
           if (item === undefined) this.#resubmit(random);
           else this.#submit(item, random);
         }
@@ -225,6 +235,7 @@ export class Simulation {
   #handIn(item: WorkItem, node: SimulatedNode): void {
     node.submit(item.bytes, (verdict) => {
       this.#verdicts.set(verdict.type, (this.#verdicts.get(verdict.type) ?? 0) + 1);
+      if (node.isHonest) this.coverage.hit("facts", `submission ${verdict.type}`);
       if (verdict.type === "admitted" && node.isHonest) this.#submissions.get(item.digest)?.admittedBy.add(node);
       const isTimely =
         verdict.type === "refused" && (verdict.fault === "expired" || verdict.fault === "not_after_too_far");
@@ -377,7 +388,9 @@ export class Simulation {
       consortium: this.consortium,
       scheme: certificateScheme(this.options.scheme ?? "keyed-hash"),
       behaviours: names.map((name) => BEHAVIOURS[name]),
+      acted: (behaviour) => this.coverage.hit("liars", behaviour),
       random: new Random(this.options.seed, `puppet ${index}`),
+      ring: this.#ring,
     });
     this.#puppets.set(index, puppet);
     this.#volunteer(puppet);
@@ -431,15 +444,23 @@ export class Simulation {
   #send(node: SimulatedNode, to: ValidatorIndex, channel: Channel, frame: Uint8Array): boolean {
     const puppet = this.#puppets.get(node.index);
     if (puppet === undefined) return this.#carry(node, to, channel, frame);
-    for (const [on, changed] of puppet.outgoing(to, channel, frame)) this.#carry(node, to, on, changed);
+    for (const [on, changed, delayMs] of puppet.outgoing(to, channel, frame)) {
+      if (delayMs > 0) this.queue.after(delayMs, () => this.#carry(node, to, on, changed));
+      else this.#carry(node, to, on, changed);
+    }
     return true;
   }
 
   #carry(node: SimulatedNode, to: ValidatorIndex, channel: Channel, frame: Uint8Array): boolean {
     if (channel === "consensus") this.#votes.frameLeft(node.index, frame, node.store.durable);
+    const message = this.#votes.lastMessage;
+    if (channel === "consensus" && node.isHonest && message !== undefined)
+      this.coverage.hit("facts", `sent ${message.type}`);
     const target = this.#instance(node, to);
     if (target === undefined) return false;
-    this.#puppets.get(to)?.heard(node.index, frame);
+    for (const reaction of this.#puppets.get(to)?.heard(node.index, frame) ?? []) {
+      this.queue.after(0, () => this.#carry(target, reaction.to, "consensus", reaction.frame));
+    }
     return this.network.send(node, target, channel, frame);
   }
 
@@ -459,7 +480,9 @@ export class Simulation {
   /** What reached the disk in a crash became final there without anybody being told. */
   #starting(node: SimulatedNode): void {
     if (!node.isHonest) return;
-    const last = node.store.load().head?.height ?? 0;
+    const { record, head } = node.store.load();
+    if (record !== undefined) this.coverage.hit("facts", "restarted over a record");
+    const last = head?.height ?? 0;
     for (let at = Math.min(last, this.height + 1); at <= last; at += 1) {
       const stored = node.store.block(at as Height);
       const decoded = stored && blockFromBytes(sha256, stored.header, stored.body);
@@ -469,27 +492,47 @@ export class Simulation {
 
   #writing(node: SimulatedNode, write: StoreWrite): void {
     if (!node.isHonest || write.executed === undefined || node.replica === undefined) return;
+    this.#countResults(write.executed);
     this.ledger.executed(node.name, write.executed, node.replica.ledger);
   }
 
+  /** Result codes of each height, once. */
+  #countResults({ leaf, outcomes }: NonNullable<StoreWrite["executed"]>): void {
+    if (leaf.height <= this.#resultsCounted) return;
+    this.#resultsCounted = leaf.height;
+    const block = this.ledger.chain[leaf.height - 1];
+    const batchAt = (index: number): Uint8Array =>
+      this.#batch(block?.body[index]?.digest as Digest) ?? new Uint8Array(0);
+    const count = block === undefined ? 0 : outcomeCount(outcomes);
+    for (let index = 0; index < count; index += 1) {
+      const code = RESULT_CODES[outcomeAt(outcomes, index, batchAt)?.code ?? -1];
+      if (code !== undefined) this.coverage.hit("results", code.name);
+    }
+  }
+
   #observed(node: SimulatedNode, event: ReplicaEvent): void {
+    const { coverage } = this;
     const violations = this.#violations;
     const accuse = (signer: number, rule: string, detail: string): void =>
       violations.check(!this.isHonest(signer), rule, () => `${node.name} about ${signer}: ${detail}`);
     switch (event.type) {
       case "peer-fault":
+        coverage.hit("facts", "peer at fault");
         accuse(event.peer, "no honest validator is refused as a liar", event.reason);
         return;
       case "evidence": {
         const { signer, view, votes } = event.equivocation;
+        coverage.hit("facts", "evidence");
         accuse(signer, "SAFE-10: evidence names liars only", `view ${view}, ${JSON.stringify(votes)}`);
         return;
       }
       case "store-failed":
+        coverage.hit("facts", "store failed");
         this.queue.after(0, () => node.crash());
         this.queue.after(this.#random.between(200, 2_000), () => node.start());
         return;
       case "catching-up":
+        coverage.hit("facts", "catching up");
         this.rangesFetched += 1;
         return;
       case "agreement":
@@ -499,10 +542,11 @@ export class Simulation {
 
   #fact(
     node: SimulatedNode,
-    fact: Extract<ReplicaEvent, { type: "agreement" }>["fact"],
+    fact: AgreementFact,
     accuse: (signer: number, rule: string, detail: string) => void,
   ): void {
     const violations = this.#violations;
+    this.coverage.hit("facts", nameOfFact(fact));
     switch (fact.type) {
       case "finalized":
         this.ledger.finalized(node.name, fact.blocks);
@@ -534,9 +578,40 @@ export class Simulation {
     return START_WALL + this.queue.now;
   }
 
+  /** Bytes of a batch: as a client handed it in, or as a liar made it and an honest machine has it. */
+  #batch(digest: Digest): Uint8Array | undefined {
+    const submitted = this.#submissions.get(digest)?.item.bytes;
+    if (submitted !== undefined) return submitted;
+    for (const node of this.honest) {
+      const stored = node.store.batch(digest);
+      if (stored !== undefined) return stored;
+    }
+    return undefined;
+  }
+
   #latestWall(): number {
     const good = this.honest.filter((node) => Math.abs(node.skewMs) <= GOOD_SKEW_MS);
     return Math.max(...good.map((node) => node.wall()));
+  }
+}
+
+type AgreementFact = Extract<ReplicaEvent, { type: "agreement" }>["fact"];
+
+/** As coverage knows it. */
+function nameOfFact(fact: AgreementFact): string {
+  switch (fact.type) {
+    case "view-entered":
+      return `view entered by ${fact.by}`;
+    case "timed-out":
+      return `timed out: ${fact.reason}`;
+    case "proposed":
+      return fact.batches === 0 ? "proposed an empty block" : "proposed batches";
+    case "proposal-refused":
+      return "proposal refused";
+    case "bad-votes":
+      return "bad votes";
+    default:
+      return fact.type;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Violation } from "./checkers/index.js";
+import type { CoverageCounts } from "./coverage.js";
 import { Nemesis } from "./nemesis.js";
 import type { SimulatedNode } from "./node.js";
 import { drawPlan, type Plan } from "./plan.js";
@@ -16,6 +17,7 @@ export interface SeedReport {
   readonly acts: readonly string[];
   /** How many submissions there were; a plan may leave them out by number. */
   readonly submissions: number;
+  readonly coverage: CoverageCounts;
 }
 
 /** After healing, virtual time for everything to become final, and for a settled network to show silence. */
@@ -30,8 +32,9 @@ export const runSeed = (seed: number, validators: number): SeedReport => runPlan
 export function runPlan(plan: Plan): SeedReport {
   const { options, faults } = plan;
   const simulation = new Simulation(options);
+  for (const condition of faults.conditions) simulation.coverage.hit("faults", condition);
   const nemesis = new Nemesis(simulation, faults);
-  simulation.load(faults.batchesPerSecond, faults.fireMs, new Set(faults.omittedSubmissions));
+  simulation.load(faults.batchesPerSecond, faults.fireMs, faults.onlySubmissions && new Set(faults.onlySubmissions));
   nemesis.begin();
   runGuarded(simulation, faults.fireMs);
   nemesis.end();
@@ -45,6 +48,7 @@ export function runPlan(plan: Plan): SeedReport {
     summary: `${describe(plan)}\n${simulation.summary()}`,
     acts: nemesis.acts,
     submissions: simulation.submissions,
+    coverage: simulation.coverage.counts,
   };
 }
 
