@@ -1,5 +1,5 @@
 import type { Body, Certificate, Claim, CommitProof, Header, VoteSubject } from "../formats/index.js";
-import type { Digest, Epoch, Height, ValidatorIndex, View } from "../primitives/index.js";
+import type { Digest, Epoch, Height, Lane, ParticipantNumber, ValidatorIndex, View } from "../primitives/index.js";
 import type { SafetyRecord } from "./record.js";
 
 /** A block that this replica holds: decoded, and hashed outside the core. */
@@ -16,6 +16,9 @@ export interface BatchInfo {
   readonly notAfter: number;
   /** Records inside. */
   readonly count: number;
+  /** In which this replica's pool serves it. */
+  readonly lane: Lane;
+  readonly participant: ParticipantNumber;
 }
 
 /** A vote whose sender is known from its connection; its signature is not yet checked. */

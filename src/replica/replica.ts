@@ -680,7 +680,7 @@ export class Replica implements ReplicaView {
     // A clock that is slow after a restart must not drop what was admitted by a good one.
     const time = this.#poolTime();
     const wall = Math.max(time.wall, time.finalizedTimestamp);
-    this.#onPooled(this.#mempool.admit(bytes, { type: "client" }, { ...time, wall }));
+    this.#onPooled(this.#mempool.admit(bytes, { type: "restored" }, { ...time, wall }));
   }
 
   #push(digest: Digest, bytes: Uint8Array): void {
