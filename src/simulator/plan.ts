@@ -55,6 +55,23 @@ export const CONDITIONS: readonly Condition[] = [
     name: "late repetition",
     draw: (random) => (random.chance(0.3) ? { network: { replayRatio: random.between(0, 0.2) } } : undefined),
   },
+  {
+    name: "duplication",
+    draw: (random) => (random.chance(0.2) ? { network: { duplicateRatio: random.between(0, 0.3) } } : undefined),
+  },
+  {
+    name: "reordering",
+    draw: (random) => (random.chance(0.2) ? { network: { reorderRatio: random.between(0, 0.2) } } : undefined),
+  },
+  {
+    name: "corruption on the wire",
+    draw: (random) => (random.chance(0.2) ? { network: { breakRatio: 10 ** random.between(-4, -2) } } : undefined),
+  },
+  {
+    name: "stalling disk",
+    draw: (random) => (random.chance(0.1) ? { disk: { stallRatio: 10 ** random.between(-3, -1.5) } } : undefined),
+  },
+  { name: "clock drift", draw: drawDrift },
   { name: "failing disk", draw: (random) => (random.chance(0.1) ? { disk: { failureRatio: 0.002 } } : undefined) },
   { name: "slow execution", draw: drawExecution },
 ];
@@ -79,7 +96,7 @@ export function drawPlan(seed: number, validators: number): Plan {
   const adversaries = drawBehaviours(seed, roles.liar ?? []);
   const random = new Random(seed, "plan");
   return {
-    options: { ...options, adversaries, twins: roles.twin ?? [] },
+    options: { ...options, adversaries, twins: roles.twin ?? [], restored: roles["rolled-back"] ?? [] },
     faults: {
       fireMs: random.integer(5_000, 12_000),
       batchesPerSecond: random.pick([1, 3, 6, 12]),
@@ -142,6 +159,15 @@ function drawBehaviours(seed: number, liars: readonly number[]): Record<number, 
 function drawScheme(random: Random): SchemeName {
   if (!random.chance(0.05)) return "keyed-hash";
   return random.chance(0.5) ? "bls12381" : "ed25519";
+}
+
+/** Millionths to a tenth: quartz is off by tens of millionths, the clock of a moved or loaded virtual machine by more. */
+function drawDrift(random: Random, { validators, roles }: Circumstances): Conditions | undefined {
+  const driftRatio: Record<number, number> = {};
+  for (let index = 0; index < validators; index += 1) {
+    if (random.chance(0.5)) driftRatio[index] = (random.chance(0.5) ? 1 : -1) * 10 ** random.between(-6, -1);
+  }
+  return random.chance(0.3) ? { driftRatio, unsetClocks: roles["bad-clock"] ?? [] } : undefined;
 }
 
 function drawExecution(random: Random, { validators }: Circumstances): Conditions | undefined {

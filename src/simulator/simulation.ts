@@ -10,11 +10,13 @@ import { BEHAVIOURS, type BehaviourName, Puppet, Ring } from "./adversaries/inde
 import { LedgerRules, type Violation, Violations, VoteRules } from "./checkers/index.js";
 import { type Consortium, makeConsortium } from "./consortium.js";
 import { Coverage } from "./coverage.js";
+import type { SimulatedStoreFault } from "./damage.js";
 import { EventQueue } from "./event-queue.js";
 import { CALM_NETWORK, type LinkState, type NetworkPlan, SimulatedNetwork } from "./network.js";
 import { type NodeWorld, SimulatedNode, START_WALL } from "./node.js";
 import { Random } from "./random.js";
 import type { DiskPlan } from "./store.js";
+import type { Contents } from "./store-contents.js";
 import { Trace } from "./trace.js";
 import { type WorkItem, Workload } from "./workload.js";
 
@@ -32,6 +34,15 @@ export interface SimulationOptions {
   readonly twins?: readonly number[];
   /** By validator: difference of its UTC clock from true time, ms. */
   readonly skewMs?: Readonly<Record<number, number>>;
+  /** By validator: by what part its clock runs fast or slow; timers of all, UTC clocks of the unset ones only. */
+  readonly driftRatio?: Readonly<Record<number, number>>;
+  /** Validators whose UTC clock nobody sets. */
+  readonly unsetClocks?: readonly number[];
+  /**
+   * Honest validators whose disk may be put back to an older state. What such a one votes counts as a liar's, for it
+   * may have forgotten what it said (SAFE-11); all else about it is checked.
+   */
+  readonly restored?: readonly number[];
   /** By validator: time that executing one block takes, ms. */
   readonly executionMs?: Readonly<Record<number, number>>;
 }
@@ -83,6 +94,9 @@ export class Simulation {
   /** Steps of catching up through ranges. */
   rangesFetched = 0;
   #viewEntries = 0;
+  /** What all clocks are off by together, and the newest time that was shown before they jumped. */
+  #clockStepMs = 0;
+  #wallBefore = 0;
   #submitted = 0;
   #resultsCounted = 0;
   #loads = 0;
@@ -103,7 +117,7 @@ export class Simulation {
     const instances = [...Array.from({ length: validators }, (_, index) => index), ...twins];
     this.nodes = instances.map((index, id) => this.#makeNode(validatorIndex(index), id));
     for (const [index, names] of Object.entries(options.adversaries ?? {})) this.#addPuppet(Number(index), names);
-    const isHonest = (index: number): boolean => this.isHonest(index);
+    const isHonest = (index: number): boolean => this.keepsItsWord(index);
     const mayVote = (index: number): boolean => this.nodes[index]?.mayVote === true;
     this.#votes = new VoteRules({ validators, isHonest, mayVote, violations: this.#violations });
     this.ledger = new LedgerRules({
@@ -118,6 +132,11 @@ export class Simulation {
 
   isHonest(index: number): boolean {
     return this.options.adversaries?.[index] === undefined && this.options.twins?.includes(index) !== true;
+  }
+
+  /** Honest, and certain to know what it voted for. */
+  keepsItsWord(index: number): boolean {
+    return this.isHonest(index) && this.options.restored?.includes(index) !== true;
   }
 
   /** Honest machines, up or not. */
@@ -269,12 +288,26 @@ export class Simulation {
     this.#twinSides.set(`${peer.id}:${twin}`, side);
   }
 
+  /** UTC jumps on all machines and clients at once, as when a time server errs. */
+  stepAllClocks(ms: number): void {
+    this.#wallBefore = this.#latestWall();
+    this.#clockStepMs += ms;
+  }
+
+  /** An operator puts a backup onto a machine's disk: what was admitted since is lost, and so is what was voted. */
+  restore(node: SimulatedNode, backup: Contents): void {
+    node.crash();
+    node.store.restore(backup);
+    for (const { admittedBy } of this.#submissions.values()) admittedBy.delete(node);
+  }
+
   /** Calm network, all disks quick, every honest machine up but those excepted. */
   heal(options: { readonly except?: readonly SimulatedNode[]; readonly behave?: boolean } = {}): void {
     this.network.heal();
     this.network.plan = CALM_NETWORK;
     for (const node of this.nodes) {
       node.store.plan = FAST_DISK;
+      node.store.isFull = false;
       node.executionMs = 0;
       node.crashAfterSends(Number.POSITIVE_INFINITY);
       if (options.except?.includes(node)) node.crash();
@@ -355,7 +388,7 @@ export class Simulation {
   // The world of the machines.
 
   #makeNode(index: ValidatorIndex, id: number): SimulatedNode {
-    const { seed, validators, scheme = "keyed-hash", timing, disk, skewMs, executionMs } = this.options;
+    const { seed, validators, scheme = "keyed-hash", timing, disk, skewMs, executionMs, driftRatio } = this.options;
     const { genesis, chainId, set, secretKeys } = this.consortium;
     return new SimulatedNode(this.#world(), {
       id,
@@ -364,6 +397,8 @@ export class Simulation {
       disk: { ...FAST_DISK, ...disk },
       random: new Random(seed, `node ${id}`),
       skewMs: skewMs?.[index] ?? 0,
+      driftRatio: driftRatio?.[index] ?? 0,
+      isClockUnset: this.options.unsetClocks?.includes(index) === true,
       executionMs: executionMs?.[index] ?? 0,
       replica: {
         genesis,
@@ -426,6 +461,7 @@ export class Simulation {
   #world(): NodeWorld {
     return {
       queue: this.queue,
+      wall: () => this.#trueWall(),
       record: (what, content) => this.#trace.record(this.queue.now, what, content),
       send: (node, to, channel, frame) => this.#send(node, to, channel, frame),
       observed: (node, event) => {
@@ -433,6 +469,7 @@ export class Simulation {
       },
       starting: (node) => this.#starting(node),
       writing: (node, write) => this.#writing(node, write),
+      stopped: (node, fault) => this.#stopped(node, fault),
       threw: (node, error) => {
         if (!node.isHonest) return;
         const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -514,7 +551,7 @@ export class Simulation {
     const { coverage } = this;
     const violations = this.#violations;
     const accuse = (signer: number, rule: string, detail: string): void =>
-      violations.check(!this.isHonest(signer), rule, () => `${node.name} about ${signer}: ${detail}`);
+      violations.check(!this.keepsItsWord(signer), rule, () => `${node.name} about ${signer}: ${detail}`);
     switch (event.type) {
       case "peer-fault":
         coverage.hit("facts", "peer at fault");
@@ -540,6 +577,20 @@ export class Simulation {
     }
   }
 
+  /** The store of a machine refused to go on; whoever looks after the machine does what docs/operations.md says. */
+  #stopped(node: SimulatedNode, { code }: SimulatedStoreFault): void {
+    this.queue.after(this.#random.between(200, 2_000), () => {
+      if (node.isUp) return;
+      // Full: another try. Damaged: the newest backup, against the advice, or an empty disk.
+      if (code === "STORE_CORRUPT") {
+        const backup = this.keepsItsWord(node.index) ? undefined : node.backup;
+        if (backup === undefined) node.wipe();
+        else this.restore(node, backup);
+      }
+      node.start();
+    });
+  }
+
   #fact(
     node: SimulatedNode,
     fact: AgreementFact,
@@ -561,7 +612,11 @@ export class Simulation {
         violations.add("no honest replica is quarantined", `${node.name}: ${JSON.stringify(fact.conflict)}`);
         return;
       case "record-outdated":
-        violations.add("SAFE-11: no honest record is older than what was signed", `${node.name}, view ${fact.view}`);
+        violations.check(
+          !this.keepsItsWord(node.index),
+          "SAFE-11: no honest record is older than what was signed",
+          () => `${node.name}, view ${fact.view}`,
+        );
         return;
       case "split-execution":
         violations.add("executions do not split", `${node.name}: ${JSON.stringify(fact)}`);
@@ -575,7 +630,18 @@ export class Simulation {
   }
 
   #trueWall(): number {
-    return START_WALL + this.queue.now;
+    return START_WALL + this.queue.now + this.#clockStepMs;
+  }
+
+  /** Bytes of a batch: as a client handed it in, or as a liar made it and an honest machine has it. */
+  #batch(digest: Digest): Uint8Array | undefined {
+    const submitted = this.#submissions.get(digest)?.item.bytes;
+    if (submitted !== undefined) return submitted;
+    for (const node of this.honest) {
+      const stored = node.store.visible.batches.get(digest);
+      if (stored !== undefined) return stored;
+    }
+    return undefined;
   }
 
   /** Bytes of a batch: as a client handed it in, or as a liar made it and an honest machine has it. */
@@ -591,7 +657,27 @@ export class Simulation {
 
   #latestWall(): number {
     const good = this.honest.filter((node) => Math.abs(node.skewMs) <= GOOD_SKEW_MS);
-    return Math.max(...good.map((node) => node.wall()));
+    return Math.max(this.#wallBefore, ...good.map((node) => node.wall()));
+  }
+}
+
+type AgreementFact = Extract<ReplicaEvent, { type: "agreement" }>["fact"];
+
+/** As coverage knows it. */
+function nameOfFact(fact: AgreementFact): string {
+  switch (fact.type) {
+    case "view-entered":
+      return `view entered by ${fact.by}`;
+    case "timed-out":
+      return `timed out: ${fact.reason}`;
+    case "proposed":
+      return fact.batches === 0 ? "proposed an empty block" : "proposed batches";
+    case "proposal-refused":
+      return "proposal refused";
+    case "bad-votes":
+      return "bad votes";
+    default:
+      return fact.type;
   }
 }
 

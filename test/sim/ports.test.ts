@@ -20,6 +20,7 @@ function makeStore(seed: number, acknowledgesEarly = false) {
   let life = 0;
   const port = {
     now: () => queue.now,
+    dies: () => false,
     at: (time: number, _what: string, run: () => void) => {
       const begunIn = life;
       queue.at(time, () => {
