@@ -1,8 +1,8 @@
 /** Test composition root: real replicas over a faked world that one seed decides, and independent checkers. */
 export {
+  BEHAVIOURS as PROCESS_BEHAVIOURS,
   type BehaviourName,
-  PROCESS_BEHAVIOURS,
-  type ProcessBehaviourName,
+  type BehaviourName as ProcessBehaviourName,
   Puppet,
 } from "./adversaries/index.js";
 export type { Violation } from "./checkers/index.js";
