@@ -644,40 +644,9 @@ export class Simulation {
     return undefined;
   }
 
-  /** Bytes of a batch: as a client handed it in, or as a liar made it and an honest machine has it. */
-  #batch(digest: Digest): Uint8Array | undefined {
-    const submitted = this.#submissions.get(digest)?.item.bytes;
-    if (submitted !== undefined) return submitted;
-    for (const node of this.honest) {
-      const stored = node.store.batch(digest);
-      if (stored !== undefined) return stored;
-    }
-    return undefined;
-  }
-
   #latestWall(): number {
     const good = this.honest.filter((node) => Math.abs(node.skewMs) <= GOOD_SKEW_MS);
     return Math.max(this.#wallBefore, ...good.map((node) => node.wall()));
-  }
-}
-
-type AgreementFact = Extract<ReplicaEvent, { type: "agreement" }>["fact"];
-
-/** As coverage knows it. */
-function nameOfFact(fact: AgreementFact): string {
-  switch (fact.type) {
-    case "view-entered":
-      return `view entered by ${fact.by}`;
-    case "timed-out":
-      return `timed out: ${fact.reason}`;
-    case "proposed":
-      return fact.batches === 0 ? "proposed an empty block" : "proposed batches";
-    case "proposal-refused":
-      return "proposal refused";
-    case "bad-votes":
-      return "bad votes";
-    default:
-      return fact.type;
   }
 }
 
