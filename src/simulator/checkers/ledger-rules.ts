@@ -8,12 +8,15 @@ import {
   encodeResultLeaf,
   type Genesis,
   hashResultLeaf,
+  isSuccess,
+  RESULT_CODES,
   treeHead,
 } from "../../formats/index.js";
 import { type Ledger, outcomeAt, outcomeCount } from "../../ledger/index.js";
 import { type Digest, toHex } from "../../primitives/index.js";
 import type { StoreWrite } from "../../replica/index.js";
 import { BalanceReplay } from "./balance-replay.js";
+import { isDifference, ReferenceLedger } from "./reference-ledger.js";
 import type { Violations } from "./violations.js";
 
 /** How far non-empty blocks may outrun the claimed results; docs/protocol.md. */
@@ -47,10 +50,15 @@ export class LedgerRules {
   #range: CompactRange = EMPTY_RANGE;
   readonly #early: { readonly height: number; readonly claim: Claim }[] = [];
   readonly #replay: BalanceReplay;
+  /** Absent once a block orders a batch that nobody handed in. */
+  #reference: ReferenceLedger | undefined;
+  /** By digest: the codes that its records should have got. */
+  readonly codes = new Map<Digest, readonly number[]>();
 
   constructor(options: LedgerRulesOptions) {
     this.#options = options;
     this.#replay = new BalanceReplay(options.genesis);
+    this.#reference = new ReferenceLedger(options.genesis);
   }
 
   get height(): number {
@@ -158,6 +166,7 @@ export class LedgerRules {
     if (height !== this.#leaves.length + 1 || block === undefined) return;
     this.#firstResult(execution, bytes);
     this.#book(block, outcomes);
+    this.#judge(block, outcomes);
     const difference = this.#replay.difference(ledger);
     violations.check(difference === undefined, "balances follow from result codes", () => `${height}: ${difference}`);
   }
@@ -170,6 +179,44 @@ export class LedgerRules {
     this.#claims.push({ resultsRoot: toHex(treeHead(sha256, this.#range)) as Digest, stateHeight, stateRoot });
     for (const { height, claim } of this.#early.filter((early) => early.claim.height === leaf.height)) {
       this.#checkClaim(height, claim);
+    }
+  }
+
+  /** Every outcome is what the rules say of it, in their order, and there are no others (LEDG-4 … 19). */
+  #judge(block: Block, outcomes: Uint8Array): void {
+    const { violations } = this.#options;
+    const batches: Uint8Array[] = [];
+    for (const { digest } of block.body) {
+      const bytes = this.#options.batch(digest);
+      if (bytes === undefined) this.#reference = undefined;
+      else batches.push(bytes);
+    }
+    if (this.#reference === undefined) return;
+    const { height, timestamp } = block.header;
+    const expected = this.#reference.execute({ timestamp, batches });
+    for (const [index, { digest }] of block.body.entries()) this.codes.set(digest, expected.codes[index] ?? []);
+    const count = outcomeCount(outcomes);
+    violations.check(
+      count === expected.outcomes.length,
+      "LEDG-19: one outcome for each id used, account opened and expiry",
+      () => `height ${height}: ${count} where ${expected.outcomes.length} are due`,
+    );
+    for (const [index, due] of expected.outcomes.entries()) {
+      const outcome = outcomeAt(outcomes, index, (batch) => batches[batch] as Uint8Array);
+      const { code, participant, batchIndex, recordIndex, amount } = outcome ?? {};
+      const isDue =
+        (code === due.code || (isDifference(code ?? -1) && isDifference(due.code))) &&
+        participant === due.participant &&
+        batchIndex === due.batchIndex &&
+        recordIndex === due.recordIndex &&
+        (amount === due.amount || !isSuccess(due.code));
+      if (isDue) continue;
+      const nameOf = (result: number | undefined): string => RESULT_CODES[result ?? -1]?.name ?? "nothing";
+      violations.add(
+        "LEDG-7: results are what the rules say",
+        `height ${height}, outcome ${index}: ${nameOf(code)} of ${amount} where ${nameOf(due.code)} of ${due.amount} is due`,
+      );
+      return;
     }
   }
 
