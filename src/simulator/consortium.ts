@@ -50,8 +50,17 @@ export const ASSET = 356;
 /** Gross rail with two-phase transfers, posted in part if the bank likes. */
 export const RAIL = 1;
 const CUSTOMERS = 3;
-const SETTLEMENT_FUNDING = 1_000_000n;
-const CUSTOMER_FUNDING = 100_000n;
+/** So little that accounts run dry and liquidity runs out now and then. */
+const SETTLEMENT_FUNDING = 60_000n;
+const CUSTOMER_FUNDING = 40_000n;
+/** Each bank's first customer stands just below the carry between two words; one, just below the largest balance. */
+const BELOW_A_CARRY = 2n ** 32n - 30_000n;
+const BELOW_THE_LARGEST = 2n ** 64n - 150_000n;
+
+function customerFunding(bank: number, customer: number): bigint {
+  if (customer > 0) return CUSTOMER_FUNDING;
+  return bank === 2 ? BELOW_THE_LARGEST : BELOW_A_CARRY;
+}
 
 const made = new Map<string, Consortium>();
 
@@ -78,9 +87,9 @@ function build(options: ConsortiumOptions): Consortium {
     accounts.push({ id: settlement, owner: number, asset: ASSET, kind: "settlement" });
     accounts.push({ id: clearing, owner: number, asset: ASSET, kind: "clearing" });
     funding.push({ debit: issuance, credit: settlement, amount: String(SETTLEMENT_FUNDING) });
-    for (const id of customers) {
+    for (const [index, id] of customers.entries()) {
       accounts.push({ id, owner: number, asset: ASSET, kind: "customer" });
-      funding.push({ debit: clearing, credit: id, amount: String(CUSTOMER_FUNDING) });
+      funding.push({ debit: clearing, credit: id, amount: String(customerFunding(number, index)) });
     }
   }
   const genesis: Genesis = {
