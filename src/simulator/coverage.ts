@@ -97,7 +97,7 @@ export const RULES: readonly string[] = [
 export const KNOWN = {
   facts: Object.keys(FACTS),
   results: RESULT_CODES.map(({ name }) => name as string),
-  faults: [...ROLES, ...FAULTS, ...CONDITIONS].map(({ name }) => name as string).filter((name) => name !== "liar"),
+  faults: [...ROLES, ...FAULTS, ...CONDITIONS].map(({ name }) => name as string),
   liars: BEHAVIOUR_NAMES as readonly string[],
 } as const;
 

@@ -6,8 +6,11 @@ export {
   Puppet,
 } from "./adversaries/index.js";
 export type { Violation } from "./checkers/index.js";
-export { drawPlan, type Plan } from "./plan.js";
+export { CampaignCoverage, type CoverageCounts, type Tally } from "./coverage.js";
+export { drawPlan, type Plan, parsePlan } from "./plan.js";
 export { Random } from "./random.js";
+export { type History, type RecordedFrame, type RecordedMark, recording } from "./recorder.js";
 export { NEGATIVE_CONTROL, SCENARIOS, type Scenario } from "./scenarios.js";
+export { shrinkPlan } from "./shrink.js";
 export * from "./simulation.js";
 export { runPlan, runSeed, type SeedReport } from "./swarm.js";

@@ -1,4 +1,5 @@
 import type { SchemeName } from "../crypto/index.js";
+import { VALIDATORS_MAX, VALIDATORS_MIN } from "../primitives/index.js";
 import { BEHAVIOUR_NAMES, type BehaviourName } from "./adversaries/index.js";
 import { FAULTS, ROLES, type RoleName, type Roles } from "./faults.js";
 import { Random } from "./random.js";
@@ -108,6 +109,38 @@ export function drawPlan(seed: number, validators: number): Plan {
     },
   };
 }
+
+/**
+ * Reads a plan from its file. Options and faults that are left out are the plainest ones, so that a history written by
+ * hand may be short.
+ *
+ * @throws {SyntaxError} for anything but JSON
+ * @throws {TypeError} where it is no plan
+ */
+export function parsePlan(text: string): Plan {
+  const read: unknown = JSON.parse(text);
+  const { options, faults } = (typeof read === "object" && read !== null ? read : {}) as Partial<Plan>;
+  if (!Number.isSafeInteger(options?.seed)) throw new TypeError("options.seed has to be a whole number");
+  if (options === undefined || !(options.validators >= VALIDATORS_MIN && options.validators <= VALIDATORS_MAX)) {
+    throw new TypeError(`options.validators has to be from ${VALIDATORS_MIN} to ${VALIDATORS_MAX}`);
+  }
+  const names = Object.values(options.adversaries ?? {}).flat();
+  const unknown = names.find((name) => !BEHAVIOUR_NAMES.includes(name));
+  if (unknown !== undefined) throw new TypeError(`there is no behaviour ${unknown}`);
+  const fault = Object.keys(faults?.meanMs ?? {}).find((wanted) => !FAULTS.some(({ name }) => name === wanted));
+  if (fault !== undefined) throw new TypeError(`there is no fault ${fault}`);
+  return { options, faults: { ...PLAIN_FAULTS, ...faults } };
+}
+
+const PLAIN_FAULTS: FaultPlan = {
+  fireMs: 5_000,
+  batchesPerSecond: 6,
+  conditions: [],
+  meanMs: {},
+  roles: {},
+  endsInBlackout: false,
+  lieOn: false,
+};
 
 /** What every history has in one way or another: speeds, clocks, checkpoints, the scheme, a heartbeat or none. */
 function drawSetting(random: Random, seed: number, { validators, roles }: Circumstances): SimulationOptions {

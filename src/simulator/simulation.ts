@@ -1,5 +1,5 @@
 import type { Timing } from "../consensus/index.js";
-import { blockFromBytes, LAN_TIMING } from "../consensus/index.js";
+import { blockFromBytes, decodeMessage, LAN_TIMING } from "../consensus/index.js";
 import { certificateScheme, type SchemeName, sha256 } from "../crypto/index.js";
 import { RESULT_CODES } from "../formats/index.js";
 import { outcomeAt, outcomeCount } from "../ledger/index.js";
@@ -15,6 +15,7 @@ import { EventQueue } from "./event-queue.js";
 import { CALM_NETWORK, type LinkState, type NetworkPlan, SimulatedNetwork } from "./network.js";
 import { type NodeWorld, SimulatedNode, START_WALL } from "./node.js";
 import { Random } from "./random.js";
+import { type Recorder, waitingRecorder } from "./recorder.js";
 import type { DiskPlan } from "./store.js";
 import type { Contents } from "./store-contents.js";
 import { Trace } from "./trace.js";
@@ -22,6 +23,8 @@ import { type WorkItem, Workload } from "./workload.js";
 
 export interface SimulationOptions {
   readonly seed: number;
+  /** Other delays and losses than the seed's own, with all else the same; for shrinking. */
+  readonly salt?: number;
   readonly validators: number;
   readonly scheme?: SchemeName;
   readonly checkpointBlocks?: number;
@@ -83,6 +86,7 @@ export class Simulation {
     (rule) => this.coverage.hit("checks", rule),
   );
   readonly #trace = new Trace();
+  readonly #recorder: Recorder | undefined = waitingRecorder();
   readonly #votes: VoteRules;
   readonly #puppets = new Map<number, Puppet>();
   readonly #ring: Ring;
@@ -97,6 +101,7 @@ export class Simulation {
   /** What all clocks are off by together, and the newest time that was shown before they jumped. */
   #clockStepMs = 0;
   #wallBefore = 0;
+  #lastCounted: { readonly frame: Uint8Array; readonly fact: string } | undefined;
   #submitted = 0;
   #resultsCounted = 0;
   #loads = 0;
@@ -108,7 +113,8 @@ export class Simulation {
     const scheme = options.scheme ?? "keyed-hash";
     this.consortium = makeConsortium({ validators, scheme, checkpointBlocks: options.checkpointBlocks ?? 8 });
     this.#ring = new Ring(this.consortium, certificateScheme(scheme));
-    this.network = new SimulatedNetwork(this.queue, new Random(seed, "network"), {
+    const salted = options.salt === undefined ? "network" : `network ${options.salt}`;
+    this.network = new SimulatedNetwork(this.queue, new Random(seed, salted), {
       ...CALM_NETWORK,
       ...options.network,
     });
@@ -116,6 +122,7 @@ export class Simulation {
     const twins = options.twins ?? [];
     const instances = [...Array.from({ length: validators }, (_, index) => index), ...twins];
     this.nodes = instances.map((index, id) => this.#makeNode(validatorIndex(index), id));
+    this.#recorder?.begin(this.nodes.map(({ name, index, isHonest }) => ({ name, validator: index, isHonest })));
     for (const [index, names] of Object.entries(options.adversaries ?? {})) this.#addPuppet(Number(index), names);
     const isHonest = (index: number): boolean => this.keepsItsWord(index);
     const mayVote = (index: number): boolean => this.nodes[index]?.mayVote === true;
@@ -271,6 +278,7 @@ export class Simulation {
   /** Writes down that something befell the machines. */
   note(what: string): void {
     this.#trace.record(this.queue.now, what);
+    this.#recorder?.mark(this.queue.now, undefined, "fault", what);
   }
 
   /** Machines in different groups do not reach each other; one that is in no group reaches nobody. */
@@ -462,7 +470,7 @@ export class Simulation {
     return {
       queue: this.queue,
       wall: () => this.#trueWall(),
-      record: (what, content) => this.#trace.record(this.queue.now, what, content),
+      record: (what, content) => this.#record(what, content),
       send: (node, to, channel, frame) => this.#send(node, to, channel, frame),
       observed: (node, event) => {
         if (node.isHonest) this.#observed(node, event);
@@ -490,15 +498,38 @@ export class Simulation {
 
   #carry(node: SimulatedNode, to: ValidatorIndex, channel: Channel, frame: Uint8Array): boolean {
     if (channel === "consensus") this.#votes.frameLeft(node.index, frame, node.store.durable);
-    const message = this.#votes.lastMessage;
-    if (channel === "consensus" && node.isHonest && message !== undefined)
-      this.coverage.hit("facts", `sent ${message.type}`);
+    if (node.isHonest) this.#countFrame(node, channel, frame);
     const target = this.#instance(node, to);
     if (target === undefined) return false;
     for (const reaction of this.#puppets.get(to)?.heard(node.index, frame) ?? []) {
       this.queue.after(0, () => this.#carry(target, reaction.to, "consensus", reaction.frame));
     }
-    return this.network.send(node, target, channel, frame);
+    const isTaken = this.network.send(node, target, channel, frame);
+    this.#recorder?.sent(this.queue.now, { from: node.id, to: target.id, isTaken }, frame);
+    return isTaken;
+  }
+
+  /** Kinds of messages that honest machines send; a broadcast is one array to all, and read once. */
+  #countFrame(node: SimulatedNode, channel: Channel, frame: Uint8Array): void {
+    if (this.#lastCounted?.frame !== frame) {
+      const decoded = channel === "consensus" ? undefined : decodeMessage(sha256, node.index, frame);
+      const message = decoded?.ok === true ? decoded.value : this.#votes.lastMessage;
+      this.#lastCounted = { frame, fact: `sent ${message?.type}` };
+    }
+    this.coverage.hit("facts", this.#lastCounted.fact);
+  }
+
+  /** Everything that reaches a machine goes into the digest; what people want to see, to the recorder too. */
+  #record(what: string, content: Uint8Array | undefined): void {
+    const { now } = this.queue;
+    this.#trace.record(now, what, content);
+    if (this.#recorder === undefined) return;
+    const [event = "", machine = ""] = content === undefined ? what.split(" ") : [];
+    if (content !== undefined)
+      this.#recorder.arrived(now, what.slice(what.indexOf(">") + 1).split(" ")[0] ?? "", content);
+    else if (event === "start" || event === "crash" || event === "submit")
+      this.#recorder.mark(now, machine, event, what);
+    else if (event === "disk-failed" || event === "disk-lies") this.#recorder.mark(now, machine, "disk", what);
   }
 
   /** The life of validator `to` that a machine is connected to, if that life agrees. */
@@ -555,16 +586,19 @@ export class Simulation {
     switch (event.type) {
       case "peer-fault":
         coverage.hit("facts", "peer at fault");
+        this.#recorder?.mark(this.queue.now, node.name, "fact", `finds ${event.peer} at fault: ${event.reason}`);
         accuse(event.peer, "no honest validator is refused as a liar", event.reason);
         return;
       case "evidence": {
         const { signer, view, votes } = event.equivocation;
         coverage.hit("facts", "evidence");
+        this.#recorder?.mark(this.queue.now, node.name, "fact", `has evidence against ${signer} in view ${view}`);
         accuse(signer, "SAFE-10: evidence names liars only", `view ${view}, ${JSON.stringify(votes)}`);
         return;
       }
       case "store-failed":
         coverage.hit("facts", "store failed");
+        this.#recorder?.mark(this.queue.now, node.name, "disk", `store failed: ${event.failure.code}`);
         this.queue.after(0, () => node.crash());
         this.queue.after(this.#random.between(200, 2_000), () => node.start());
         return;
@@ -598,6 +632,7 @@ export class Simulation {
   ): void {
     const violations = this.#violations;
     this.coverage.hit("facts", nameOfFact(fact));
+    this.#recordFact(node, fact);
     switch (fact.type) {
       case "finalized":
         this.ledger.finalized(node.name, fact.blocks);
@@ -627,6 +662,17 @@ export class Simulation {
       default:
         return;
     }
+  }
+
+  #recordFact(node: SimulatedNode, fact: AgreementFact): void {
+    const recorder = this.#recorder;
+    const { now } = this.queue;
+    if (fact.type === "view-entered") recorder?.mark(now, node.name, "view", `view ${fact.view} by ${fact.by}`);
+    else if (fact.type === "finalized") {
+      for (const { header, hash } of fact.blocks) {
+        recorder?.mark(now, node.name, "final", `height ${header.height}, view ${header.view}, ${hash.slice(0, 8)}`);
+      }
+    } else if (fact.type !== "prepared") recorder?.mark(now, node.name, "fact", nameOfFact(fact));
   }
 
   #trueWall(): number {
