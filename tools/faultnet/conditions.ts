@@ -35,6 +35,10 @@ async function judgeOne(check: Check, evidence: Evidence): Promise<readonly Verd
       return [throughput(check, evidence)];
     case "latency":
       return [latency(check, evidence)];
+    case "latency-kept":
+      return [latencyKept(check, evidence)];
+    case "overload":
+      return [overload(check, evidence)];
     case "busy-answers":
       return [busyAnswers(check, evidence)];
     case "recovery":
@@ -68,25 +72,43 @@ function historyVerdicts(
 interface Delivery {
   readonly payments: readonly Payment[];
   readonly firstAt: number;
-  readonly finalAt: number;
+  /** When a node, honest or a liar, called them final; absent if none did. */
+  finalAt: number | undefined;
 }
 
-/** Deliveries that were answered as final, by honest nodes and liars alike. */
+/** Deliveries whose client waited for finality. */
 function deliveries({ history }: Evidence): readonly Delivery[] {
-  const first = new Map<string, number>();
-  const calls = new Map<number, readonly Payment[]>();
-  const done: Delivery[] = [];
+  const all = new Map<string, Delivery>();
+  const calls = new Map<number, Delivery>();
   for (const entry of history.entries) {
-    if (entry.type === "submit") {
-      calls.set(entry.call, entry.payments);
-      const id = entry.payments[0]?.id ?? "";
-      if (!first.has(id)) first.set(id, entry.at);
-    } else if (entry.type === "answer" && entry.results.every(({ status }) => status === "final")) {
-      const payments = calls.get(entry.call) ?? [];
-      done.push({ payments, firstAt: first.get(payments[0]?.id ?? "") ?? entry.at, finalAt: entry.at });
+    if (entry.type === "submit" && entry.waitFor === "final") {
+      const { payments, at, call } = entry;
+      const id = payments[0]?.id ?? "";
+      const delivery = all.get(id) ?? { payments, firstAt: at, finalAt: undefined };
+      all.set(id, delivery);
+      calls.set(call, delivery);
+    } else if (entry.type === "answer") {
+      const delivery = calls.get(entry.call);
+      if (delivery !== undefined) delivery.finalAt ??= entry.at;
     }
   }
-  return done;
+  return [...all.values()];
+}
+
+const isWithin = (at: number | undefined, window: readonly [number, number]): boolean =>
+  at !== undefined && within(at, window);
+
+/** How long each call took that began in a window; one that never got its answer took until the end of the history. */
+function waits(
+  evidence: Evidence,
+  window: readonly [number, number],
+  priority: "any" | "usual" | "high",
+): readonly number[] {
+  const end = evidence.history.entries.at(-1)?.at ?? 0;
+  return deliveries(evidence)
+    .filter(({ firstAt }) => within(firstAt, window))
+    .filter(({ payments }) => priority === "any" || (priority === "high") === (payments[0]?.priority ?? 0) > 0)
+    .map(({ firstAt, finalAt }) => (finalAt ?? end) - firstAt);
 }
 
 /** A window of the run on the history's clock. */
@@ -103,7 +125,7 @@ function throughput(check: Extract<Check, { check: "throughput" }>, evidence: Ev
   const seconds = check.during === undefined ? evidence.scenario.seconds : check.during[1] - check.during[0];
   const window = windowOf(evidence, check.during);
   const final = deliveries(evidence)
-    .filter(({ finalAt }) => within(finalAt, window))
+    .filter(({ finalAt }) => isWithin(finalAt, window))
     .reduce((sum, { payments }) => sum + payments.length, 0);
   const perSecond = final / seconds;
   return {
@@ -117,10 +139,7 @@ function throughput(check: Extract<Check, { check: "throughput" }>, evidence: Ev
 function latency(check: Extract<Check, { check: "latency" }>, evidence: Evidence): Verdict {
   const window = windowOf(evidence, check.during);
   const { priority } = check;
-  const samples = deliveries(evidence)
-    .filter(({ firstAt }) => within(firstAt, window))
-    .filter(({ payments }) => priority === "any" || (priority === "high") === (payments[0]?.priority ?? 0) > 0)
-    .map(({ firstAt, finalAt }) => finalAt - firstAt);
+  const samples = waits(evidence, window, priority);
   const value = quantile(samples, check.quantile);
   const whose = priority === "any" ? "" : ` of ${priority} priority`;
   return {
@@ -128,6 +147,38 @@ function latency(check: Extract<Check, { check: "latency" }>, evidence: Evidence
     ok: samples.length > 0 && value <= check.atMostMs,
     sentence: `${whole(value)} ms from first attempt to final at quantile ${check.quantile} of ${whole(samples.length)} calls${whose}${shown(check.during)}; at most ${check.atMostMs} ms wanted`,
     counts: { calls: samples.length, ms: Math.round(value) },
+  };
+}
+
+function latencyKept(check: Extract<Check, { check: "latency-kept" }>, evidence: Evidence): Verdict {
+  const { priority, quantile: share, atMostTimes } = check;
+  const before = waits(evidence, windowOf(evidence, check.before), priority);
+  const during = waits(evidence, windowOf(evidence, check.during), priority);
+  const [usually, then] = [quantile(before, share), quantile(during, share)];
+  const times = then / usually;
+  return {
+    name: `latency-kept-${priority}`,
+    ok: before.length > 0 && during.length > 0 && times <= atMostTimes,
+    sentence: `at quantile ${share} ${whole(during.length)} calls of ${priority} priority took ${whole(then)} ms${shown(check.during)} and ${whole(before.length)} took ${whole(usually)} ms${shown(check.before)}: ${times.toFixed(1)} times as long, at most ${atMostTimes} wanted`,
+    counts: { beforeMs: Math.round(usually), duringMs: Math.round(then) },
+  };
+}
+
+function overload(check: Extract<Check, { check: "overload" }>, evidence: Evidence): Verdict {
+  const window = windowOf(evidence, check.during);
+  let offered = 0;
+  for (const entry of evidence.history.entries) {
+    if (entry.type === "submit" && within(entry.at, window)) offered += entry.payments.length;
+  }
+  const final = deliveries(evidence)
+    .filter(({ finalAt }) => isWithin(finalAt, window))
+    .reduce((sum, { payments }) => sum + payments.length, 0);
+  const times = offered / Math.max(1, final);
+  return {
+    name: "overload",
+    ok: final > 0 && times >= check.atLeast,
+    sentence: `clients offered ${whole(offered)} payments, with repetitions, and ${whole(final)} became final${shown(check.during)}: ${times.toFixed(1)} times what was carried; wanted ${check.atLeast}`,
+    counts: { offered, final },
   };
 }
 
@@ -150,7 +201,7 @@ function recovery(check: Extract<Check, { check: "recovery" }>, evidence: Eviden
   const after = healed?.at ?? evidence.loadAt;
   const finals = deliveries(evidence)
     .filter(({ firstAt }) => firstAt >= after)
-    .map(({ finalAt }) => finalAt);
+    .flatMap(({ finalAt }) => finalAt ?? []);
   const tookMs = Math.min(...finals) - after;
   const ok = finals.length > 0 && tookMs <= check.withinSeconds * 1_000;
   const took = finals.length === 0 ? "nothing new became final" : `a new payment was final ${whole(tookMs)} ms`;

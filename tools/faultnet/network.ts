@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePorts, LocalNetwork, sabha } from "../local-network.js";
 import { fillDisk, freeDisk, mountDisk, unmountDisk } from "./disks.js";
-import { type Distance, type Endpoint, Links } from "./links.js";
+import type { Distance, Endpoint } from "./links.js";
+import { LinkThread } from "./links-thread.js";
 import { banksOf, type Scenario } from "./scenario.js";
 
 /** Runs beside each other begin to look for free ports in different places, below those that the system gives out. */
@@ -27,19 +28,16 @@ interface Instance extends Endpoint {
 export class FaultNetwork {
   readonly directory: string;
   readonly processes: LocalNetwork;
-  readonly links: Links;
+  readonly links = new LinkThread();
   readonly #scenario: Scenario;
   readonly #instances: Instance[] = [];
   readonly #disks = new Map<string, string>();
+  #isClosed = false;
 
   private constructor(directory: string, scenario: Scenario) {
     this.directory = join(directory, "network");
     this.#scenario = scenario;
     this.processes = new LocalNetwork(this.directory);
-    this.links = new Links({
-      base: (from, to) => distance(scenario, bankOfInstance(from), bankOfInstance(to)),
-      isApart: (from, to) => this.#isApart(from, to),
-    });
   }
 
   /** Makes homes, proxies and disks; starts nothing yet. */
@@ -115,6 +113,8 @@ export class FaultNetwork {
 
   /** Ends every process and gives back ports and disks; a second time does nothing. */
   async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     for (const { name } of this.#instances) this.processes.signal(name, "SIGCONT");
     await Promise.all(this.#instances.map(({ name }) => this.processes.kill(name)));
     await this.links.close();
@@ -172,7 +172,7 @@ export class FaultNetwork {
   }
 
   async #writeSettings(instance: Instance): Promise<void> {
-    const { timers, poolKilobytes } = this.#scenario;
+    const { timers, poolKilobytes, recordsPerBatch } = this.#scenario;
     const path = join(this.directory, instance.name, "config.yaml");
     let text = readFileSync(path, "utf8");
     const set = (option: string, value: string): void => {
@@ -186,18 +186,30 @@ export class FaultNetwork {
     set("profile", JSON.stringify(timers));
     if (poolKilobytes !== undefined) {
       set("bytesPerReplicaMax", String(poolKilobytes * 1_024));
-      // Several shared batches fit.
-      set("recordsMax", String(Math.min(4_096, poolKilobytes)));
+    }
+    if (poolKilobytes !== undefined || recordsPerBatch !== undefined) {
+      // Several shared batches fit into the pool.
+      set("recordsMax", String(recordsPerBatch ?? Math.min(4_096, poolKilobytes ?? 4_096)));
     }
     rmSync(path);
     writeFileSync(path, text);
     const lines: string[] = [];
     for (const bank of this.#scenario.banks) {
       if (bank === instance.bank) continue;
-      const port = await this.links.open(instance, this.#peerOf(instance, bank));
+      const port = await this.#openLink(instance, this.#peerOf(instance, bank));
       lines.push(`${bank}: [/ip4/127.0.0.1/tcp/${port}]\n`);
     }
     writeFileSync(join(this.directory, instance.name, "peers.yaml"), lines.join(""));
+  }
+
+  #openLink(from: Instance, to: Instance): Promise<number> {
+    return this.links.open({
+      from: { name: from.name, port: from.port },
+      to: { name: to.name, port: to.port },
+      there: distance(this.#scenario, from.bank, to.bank),
+      back: distance(this.#scenario, to.bank, from.bank),
+      isApart: this.#isApart(from.name, to.name),
+    });
   }
 
   /** Which process of a bank an instance dials: those on the twins' side know the second ones only. */
