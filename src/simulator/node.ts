@@ -26,6 +26,8 @@ export interface NodeWorld {
   writing(node: SimulatedNode, write: StoreWrite): void;
   /** A life begins over what the disk holds. */
   starting(node: SimulatedNode): void;
+  /** Power goes in the middle of a turn. */
+  dying(node: SimulatedNode, where: string): void;
   /** The store would not open, or found damage in what was read: the process ended. */
   stopped(node: SimulatedNode, fault: SimulatedStoreFault): void;
   /** An exception came out of the replica. */
@@ -74,6 +76,8 @@ export class SimulatedNode implements Endpoint {
   backup: Contents | undefined;
   /** Whether this validator may vote: false once its disk was lost. */
   mayVote = true;
+  /** How long work that is put off waits, ms: execution falls behind, and the machine is free meanwhile. */
+  soonMs = 0;
   readonly #world: NodeWorld;
   readonly #options: NodeOptions;
   #busyUntil = 0;
@@ -95,7 +99,7 @@ export class SimulatedNode implements Endpoint {
     const storePort = {
       now: () => world.queue.now,
       at: (time: number, what: string, run: () => void) => this.#schedule(time, what, run),
-      dies: () => this.#dies("effects"),
+      dies: (before: "write" | "done") => this.#dies("effects", before),
     };
     this.store = new SimulatedStore(storePort, options.random, options.disk);
     this.store.observe = (write) => world.writing(this, write);
@@ -186,7 +190,7 @@ export class SimulatedNode implements Endpoint {
       clock: {
         now: () => this.#clock(),
         wall: () => this.wall(),
-        soon: (callback) => this.#schedule(queue.now, "soon", callback),
+        soon: (callback) => this.#schedule(queue.now + this.soonMs, "soon", callback),
         after: (delayMs, callback) => this.#schedule(queue.now + this.#timerMs(delayMs), "timer", callback),
       },
       transport: { send: (to, channel, frame) => this.#send(to, channel, frame) },
@@ -205,17 +209,18 @@ export class SimulatedNode implements Endpoint {
   }
 
   #send(to: ValidatorIndex, channel: Channel, frame: Uint8Array): boolean {
-    if (this.#isCrashing || this.#dies("effects")) return false;
-    const isLast = this.#dies("sends");
+    if (this.#dies("effects", "send")) return false;
+    const isLast = this.#dies("sends", "send");
     const isTaken = this.#world.send(this, to, channel, frame);
     return isTaken && !isLast;
   }
 
   /** Whether this life ends at this effect; nothing more of the turn leaves or reaches the disk. */
-  #dies(of: "sends" | "effects"): boolean {
+  #dies(of: "sends" | "effects", effect: "write" | "done" | "send"): boolean {
     if (this.#isCrashing || this.#untilCrash?.of !== of) return this.#isCrashing;
     this.#untilCrash.left -= 1;
     if (this.#untilCrash.left > 0) return false;
+    this.#world.dying(this, of === "sends" ? "after a send" : `before a ${effect}`);
     this.#isCrashing = true;
     this.store.isCutOff = true;
     return true;

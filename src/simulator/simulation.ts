@@ -477,6 +477,7 @@ export class Simulation {
       },
       starting: (node) => this.#starting(node),
       writing: (node, write) => this.#writing(node, write),
+      dying: (_node, where) => this.coverage.hit("facts", `power gone ${where}`),
       stopped: (node, fault) => this.#stopped(node, fault),
       threw: (node, error) => {
         if (!node.isHonest) return;
@@ -613,6 +614,7 @@ export class Simulation {
 
   /** The store of a machine refused to go on; whoever looks after the machine does what docs/operations.md says. */
   #stopped(node: SimulatedNode, { code }: SimulatedStoreFault): void {
+    this.coverage.hit("facts", code === "STORE_FULL" ? "store is full" : "store is damaged");
     this.queue.after(this.#random.between(200, 2_000), () => {
       if (node.isUp) return;
       // Full: another try. Damaged: the newest backup, against the advice, or an empty disk.
