@@ -39,8 +39,9 @@ export class LocalNetwork {
   /**
    * @param program another program than the command line, with its words; the home follows as `--home`, and it may
    *   be told things with `tell`
+   * @param heard called with every message of that program
    */
-  launch(name: string, program?: readonly string[]): void {
+  launch(name: string, program?: readonly string[], heard?: (message: unknown) => void): void {
     const home = join(this.directory, name);
     const output = openSync(join(home, "node.log"), "a");
     const words = [...this.#nodeFlags, ...(program ?? [CLI, "node"]), "--home", home];
@@ -48,6 +49,7 @@ export class LocalNetwork {
       stdio: program === undefined ? ["ignore", output, output] : ["ignore", output, output, "ipc"],
     });
     closeSync(output);
+    if (heard !== undefined) child.on("message", heard);
     this.#children.set(name, child);
   }
 

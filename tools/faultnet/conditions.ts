@@ -1,8 +1,9 @@
 import { SabhaClient } from "../../src/client/index.js";
 import { quantile } from "../local-network.js";
 import { type Conviction, convict } from "./culprits.js";
+import { type Delivery, deliveriesOf } from "./deliveries.js";
 import type { AskedNode } from "./final-state.js";
-import type { FaultEvent, History, NodeSample, Payment, Verdict } from "./history.js";
+import type { FaultEvent, History, NodeSample, Verdict } from "./history.js";
 import { banksOf, type Check, type Scenario } from "./scenario.js";
 
 /** What pass conditions are judged by. */
@@ -68,32 +69,7 @@ function historyVerdicts(
     });
 }
 
-/** One call's payments over all attempts. */
-interface Delivery {
-  readonly payments: readonly Payment[];
-  readonly firstAt: number;
-  /** When a node, honest or a liar, called them final; absent if none did. */
-  finalAt: number | undefined;
-}
-
-/** Deliveries whose client waited for finality. */
-function deliveries({ history }: Evidence): readonly Delivery[] {
-  const all = new Map<string, Delivery>();
-  const calls = new Map<number, Delivery>();
-  for (const entry of history.entries) {
-    if (entry.type === "submit" && entry.waitFor === "final") {
-      const { payments, at, call } = entry;
-      const id = payments[0]?.id ?? "";
-      const delivery = all.get(id) ?? { payments, firstAt: at, finalAt: undefined };
-      all.set(id, delivery);
-      calls.set(call, delivery);
-    } else if (entry.type === "answer") {
-      const delivery = calls.get(entry.call);
-      if (delivery !== undefined) delivery.finalAt ??= entry.at;
-    }
-  }
-  return [...all.values()];
-}
+const deliveries = ({ history }: Evidence): readonly Delivery[] => deliveriesOf(history);
 
 const isWithin = (at: number | undefined, window: readonly [number, number]): boolean =>
   at !== undefined && within(at, window);
@@ -107,7 +83,7 @@ function waits(
   const end = evidence.history.entries.at(-1)?.at ?? 0;
   return deliveries(evidence)
     .filter(({ firstAt }) => within(firstAt, window))
-    .filter(({ payments }) => priority === "any" || (priority === "high") === (payments[0]?.priority ?? 0) > 0)
+    .filter(({ isUrgent }) => priority === "any" || (priority === "high") === isUrgent)
     .map(({ firstAt, finalAt }) => (finalAt ?? end) - firstAt);
 }
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePorts, LocalNetwork, sabha } from "../local-network.js";
 import { fillDisk, freeDisk, mountDisk, unmountDisk } from "./disks.js";
+import type { Flushes } from "./history.js";
 import type { Distance, Endpoint } from "./links.js";
 import { LinkThread } from "./links-thread.js";
 import { banksOf, type Scenario } from "./scenario.js";
@@ -32,6 +33,7 @@ export class FaultNetwork {
   readonly #scenario: Scenario;
   readonly #instances: Instance[] = [];
   readonly #disks = new Map<string, string>();
+  readonly #flushes = new Map<string, Flushes>();
   #isClosed = false;
 
   private constructor(directory: string, scenario: Scenario) {
@@ -65,7 +67,16 @@ export class FaultNetwork {
 
   /** All processes of these banks. */
   launch(banks: readonly string[]): void {
-    for (const { name, program } of this.#of(banks)) this.processes.launch(name, program);
+    for (const { name, bank, program } of this.#of(banks)) {
+      this.processes.launch(name, program, (message) => this.#onMessage(bank, message));
+    }
+  }
+
+  /** What a bank's node told of its disk since the last call; only the program for slow disks tells. */
+  takeFlushes(bank: string): Flushes | undefined {
+    const flushes = this.#flushes.get(bank);
+    this.#flushes.delete(bank);
+    return flushes;
   }
 
   async untilReady(banks: readonly string[], limitMs: number): Promise<void> {
@@ -159,12 +170,21 @@ export class FaultNetwork {
     }
   }
 
+  #onMessage(bank: string, message: unknown): void {
+    const { count, sumMs, maxMs } = message as Flushes;
+    const known = this.#flushes.get(bank) ?? { count: 0, sumMs: 0, maxMs: 0 };
+    this.#flushes.set(bank, {
+      count: known.count + count,
+      sumMs: known.sumMs + sumMs,
+      maxMs: Math.max(known.maxMs, maxMs),
+    });
+  }
+
   #addInstance(bank: string, name: string, port: number): void {
     // A liar's two lives say what any node says, and do not mind what the other one signed.
     const behaviours = this.#scenario.byzantine[bank] ?? (this.#twins.includes(bank) ? [] : undefined);
-    const slow = this.#scenario.timeline.some(({ actions }) =>
-      actions.some((action) => action.do === "slow-disk" && banksOf(this.#scenario, action.of).includes(bank)),
-    );
+    // Where one disk is slowed, all are measured: who waits for it, and who does not.
+    const slow = this.#scenario.timeline.some(({ actions }) => actions.some((action) => action.do === "slow-disk"));
     const isLiar = behaviours !== undefined || this.#twins.includes(bank);
     const asLiar = [BYZANTINE_NODE, "--behaviours", (behaviours ?? []).join(",")];
     const program = isLiar ? asLiar : slow ? [SLOW_DISK_NODE] : undefined;

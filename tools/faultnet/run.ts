@@ -79,7 +79,12 @@ async function play(
   network.launch(scenario.banks);
   await network.untilReady(scenario.banks, READY_MS);
   const sampling = startSampling(
-    nodes.map(({ name, url }) => ({ name, url, pid: () => network.processes.pid(name) })),
+    nodes.map(({ name, url }) => ({
+      name,
+      url,
+      pid: () => network.processes.pid(name),
+      takeFlushes: () => network.takeFlushes(name),
+    })),
     recorder,
   );
   const { genesis } = network;
@@ -93,6 +98,7 @@ async function play(
     sleep(scenario.seconds * 1_000),
   ]);
   say("load ends; the nodes settle and are asked for everything");
+  recorder.fault({ kind: "note", target: "", text: "load ends" });
   await load.stop();
   const finalNodes = nodes
     .filter(({ name }) => network.isHonest(name) && network.processes.pid(name) !== 0)

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { ChainStatus } from "../../src/client/index.js";
-import type { NodeSample, Recorder, StatusReading } from "./history.js";
+import type { Flushes, NodeSample, Recorder, StatusReading } from "./history.js";
 
 /** A node as the sampler sees it. */
 export interface SampledNode {
@@ -8,6 +8,8 @@ export interface SampledNode {
   readonly url: string;
   /** Process id now; undefined or 0 while there is none. */
   readonly pid: () => number | undefined;
+  /** What it told of its disk since the last call, where it tells. */
+  readonly takeFlushes?: () => Flushes | undefined;
 }
 
 const PERIOD_MS = 500;
@@ -64,9 +66,15 @@ class Sampler {
       ready: metrics?.get("sabha_ready") === 1,
       ...(status === undefined ? {} : { status }),
       ...(metrics === undefined ? {} : measured(metrics)),
+      ...this.#disk(),
       ...this.#usage(at),
     };
     this.#recorder.add(sample);
+  }
+
+  #disk(): Pick<NodeSample, "flushes"> {
+    const flushes = this.#node.takeFlushes?.();
+    return flushes === undefined ? {} : { flushes };
   }
 
   /** What the operating system says of the process, which does not need its help. */
@@ -86,14 +94,15 @@ class Sampler {
 }
 
 function measured(metrics: ReadonlyMap<string, number>): Partial<NodeSample> {
-  const [peers, poolBatches, poolBytes] = ["peers_connected", "pool_batches", "pool_bytes"].map((name) =>
-    metrics.get(`sabha_${name}`),
+  const [peers, poolBatches, poolBytes, fsyncs] = ["peers_connected", "pool_batches", "pool_bytes", "store_fsyncs"].map(
+    (name) => metrics.get(`sabha_${name}`),
   );
   return {
     viewTimeouts: metrics.get("sabha_view_timeouts_total") ?? 0,
     ...(peers === undefined ? {} : { peers }),
     ...(poolBatches === undefined ? {} : { poolBatches }),
     ...(poolBytes === undefined ? {} : { poolBytes }),
+    ...(fsyncs === undefined ? {} : { fsyncs }),
   };
 }
 

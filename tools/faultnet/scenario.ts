@@ -95,7 +95,8 @@ const action = z.discriminatedUnion("do", [
   act("free-disk", { of: names }),
   act("slow-disk", { of: names, delayMs: milliseconds, jitterMs: milliseconds.default(0) }),
   act("misbehave", { of: names, really: z.boolean() }),
-  act("load", { change: load }),
+  /** With `isRelief`, the end of a rush: recovery counts from there. */
+  act("load", { change: load, isRelief: z.boolean().default(false) }),
   act("note", { text: z.string().max(80) }),
 ]);
 

@@ -1,11 +1,12 @@
 import { parseArgs } from "node:util";
 import { type Interpose, runNode } from "../../src/node/index.js";
 import type { StoreWrite } from "../../src/replica/index.js";
+import type { Flushes } from "./history.js";
 
 /*
  * The node of production over a disk that takes its time: every step of the store waits first. Steps keep their order,
- * as a queue at a slow device would. Tell it `{ delayMs, jitterMs }` over IPC; it begins with a quick disk, and ends
- * when the program that started it does.
+ * as a queue at a slow device would. Tell it `{ delayMs, jitterMs }` over IPC; it begins with a quick disk, tells in turn
+ * how long its steps waited (`Flushes`), and ends when the program that started it does.
  */
 
 const { values } = parseArgs({ options: { home: { type: "string" } } });
@@ -17,6 +18,9 @@ interface Slowness {
   readonly jitterMs: number;
 }
 
+/** How often it tells how long its disk took, milliseconds. */
+const TELL_MS = 250;
+
 let slowness: Slowness = { delayMs: 0, jitterMs: 0 };
 
 const interpose: Interpose = ({ log, around }) => {
@@ -27,6 +31,23 @@ const interpose: Interpose = ({ log, around }) => {
   const { store } = around;
   let tail = Promise.resolve();
   let waiting = 0;
+  let told = { count: 0, sumMs: 0, maxMs: 0 };
+  setInterval(() => {
+    if (told.count === 0) return;
+    process.send?.(told satisfies Flushes);
+    told = { count: 0, sumMs: 0, maxMs: 0 };
+  }, TELL_MS).unref();
+  /** From the request until the data are on the disk. */
+  const measured = (write: StoreWrite, done: Parameters<typeof store.write>[1]): void => {
+    const began = performance.now();
+    later(write, (failure) => {
+      const tookMs = performance.now() - began;
+      if (write.durable) {
+        told = { count: told.count + 1, sumMs: told.sumMs + tookMs, maxMs: Math.max(told.maxMs, tookMs) };
+      }
+      done(failure);
+    });
+  };
   const later = (write: StoreWrite, done: Parameters<typeof store.write>[1]): void => {
     const { delayMs, jitterMs } = slowness;
     if (waiting === 0 && delayMs + jitterMs === 0) {
@@ -45,7 +66,7 @@ const interpose: Interpose = ({ log, around }) => {
   return {
     ...around,
     store: {
-      write: later,
+      write: measured,
       load: () => store.load(),
       block: (height) => store.block(height),
       heightOf: (hash) => store.heightOf(hash),

@@ -111,7 +111,7 @@ class Player {
       case "load":
         this.#profile = { ...this.#profile, ...action.change };
         this.#stage.load.setProfile(profileOf(scenario, this.#profile));
-        return note("load", "", describeLoad(action.change));
+        return note("load", "", describeLoad(action.change), action.isRelief);
       case "cut":
       case "slow":
       case "reset":

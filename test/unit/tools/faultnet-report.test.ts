@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { History, HistoryEntry, Verdict } from "../../../tools/faultnet/history.js";
 import { writeReport } from "../../../tools/faultnet/report.js";
-import { episodesOf, figuresOf } from "../../../tools/faultnet/report-figures.js";
+import { episodesOf } from "../../../tools/faultnet/report-episodes.js";
+import { figuresOf } from "../../../tools/faultnet/report-figures.js";
 import { renderHtml } from "../../../tools/faultnet/report-html.js";
 import { drawTimeline, linearTicks, logTicks } from "../../../tools/faultnet/report-plots.js";
 import { renderTerminal } from "../../../tools/faultnet/report-terminal.js";
@@ -130,7 +131,7 @@ test("labels of faults at the same moment lie in lanes of their own", () => {
     ...{ number, nature: "fault" as const, kind: "cut", target: "SBI", text: "links blink", from: 5 },
     to: undefined,
   }));
-  const heights = [...drawTimeline({ from: 0, seconds: 10, episodes }).matchAll(/y="(\d+)" class="label/g)].map(
+  const heights = [...drawTimeline({ from: 0, to: 10, episodes }).matchAll(/y="(\d+)" class="label/g)].map(
     ([, y]) => y,
   );
   expect(new Set(heights).size).toBe(3);
