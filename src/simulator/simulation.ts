@@ -97,6 +97,8 @@ export class Simulation {
   readonly #verdicts = new Map<SubmitVerdict["type"], number>();
   /** Steps of catching up through ranges. */
   rangesFetched = 0;
+  /** Lives that found their record outdated. */
+  readonly #outdated = new Map<SimulatedNode, number>();
   #viewEntries = 0;
   /** What all clocks are off by together, and the newest time that was shown before they jumped. */
   #clockStepMs = 0;
@@ -560,6 +562,11 @@ export class Simulation {
   }
 
   #writing(node: SimulatedNode, write: StoreWrite): void {
+    this.#violations.check(
+      write.record === undefined || this.#outdated.get(node) !== node.life,
+      "SAFE-11: an outdated record is signed over no more",
+      () => `${node.name}, view ${write.record?.view}`,
+    );
     if (!node.isHonest || write.executed === undefined || node.replica === undefined) return;
     this.#countResults(write.executed);
     this.ledger.executed(node.name, write.executed, node.replica.ledger);
@@ -649,6 +656,7 @@ export class Simulation {
         violations.add("no honest replica is quarantined", `${node.name}: ${JSON.stringify(fact.conflict)}`);
         return;
       case "record-outdated":
+        this.#outdated.set(node, node.life);
         violations.check(
           !this.keepsItsWord(node.index),
           "SAFE-11: no honest record is older than what was signed",

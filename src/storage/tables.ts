@@ -159,12 +159,13 @@ function checkOpened(fd: number, dataBytesMax: number): number | string {
   const footer = readAt(fd, { offset: size - FOOTER_BYTES, size: FOOTER_BYTES });
   if (new DataView(footer.buffer, footer.byteOffset).getBigUint64(40, true) !== MAGIC) return "has a damaged end";
   const cursor = new Cursor(footer);
-  const [filters, index] = [span(cursor), span(cursor)];
-  if (readBlock(fd, filters, size) === undefined) return "has a damaged list of filters";
-  const content = readBlock(fd, index, size);
-  if (content === undefined) return "has a damaged index";
+  const [filters, data] = [readBlock(fd, span(cursor), size), readBlock(fd, span(cursor), size)];
+  if (filters === undefined || data === undefined) return "has a damaged index";
+  for (const block of indexed(filters)) {
+    if (readBlock(fd, block, size) === undefined) return "has a damaged filter";
+  }
   let read = 0;
-  for (const block of content.isPlain ? indexed(content.bytes) : []) {
+  for (const block of indexed(data)) {
     if (read >= dataBytesMax) break;
     if (readBlock(fd, block, size) === undefined) return `has a damaged block at byte ${block.offset}`;
     read += block.size;
@@ -172,12 +173,14 @@ function checkOpened(fd: number, dataBytesMax: number): number | string {
   return read;
 }
 
-/** A block's content if its checksum holds. */
-function readBlock(
-  fd: number,
-  { offset, size }: Span,
-  fileBytes: number,
-): { readonly bytes: Uint8Array; readonly isPlain: boolean } | undefined {
+interface Block {
+  readonly bytes: Uint8Array;
+  /** Not compressed; we never write others. */
+  readonly isPlain: boolean;
+}
+
+/** A block whose checksum holds. */
+function readBlock(fd: number, { offset, size }: Span, fileBytes: number): Block | undefined {
   if (offset + size + TRAILER_BYTES > fileBytes) return undefined;
   const block = readAt(fd, { offset, size: size + TRAILER_BYTES });
   const checksum = new DataView(block.buffer, block.byteOffset).getUint32(size + 1, true);
@@ -185,8 +188,9 @@ function readBlock(
   return { bytes: block.subarray(0, size), isPlain: block[size] === 0 };
 }
 
-/** Where the data blocks lie, out of an index block: entries without their shared prefixes, then restart points. */
-function* indexed(block: Uint8Array): Generator<Span> {
+/** Where other blocks lie, out of a block that leads to them: entries without their shared prefixes, then restart points. */
+function* indexed({ bytes: block, isPlain }: Block): Generator<Span> {
+  if (!isPlain) return;
   if (block.length < 4) throw new RangeError("an index without restart points");
   const restarts = new DataView(block.buffer, block.byteOffset, block.byteLength).getUint32(block.length - 4, true);
   const cursor = new Cursor(block.subarray(0, block.length - 4 - 4 * restarts));
