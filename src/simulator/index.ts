@@ -6,7 +6,7 @@ export {
   Puppet,
 } from "./adversaries/index.js";
 export type { Violation } from "./checkers/index.js";
-export { CampaignCoverage, type CoverageCounts, type Tally } from "./coverage.js";
+export { CampaignCoverage, type CoverageCounts, RULES, type Tally } from "./coverage.js";
 export { drawPlan, type Plan, parsePlan } from "./plan.js";
 export { Random } from "./random.js";
 export { type History, type RecordedFrame, type RecordedMark, recording } from "./recorder.js";

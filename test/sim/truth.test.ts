@@ -1,5 +1,8 @@
+import { execFile, execFileSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { NEGATIVE_CONTROL, runSeed, simulate } from "../../src/simulator/index.js";
+import { drawPlan, NEGATIVE_CONTROL, runSeed, simulate } from "../../src/simulator/index.js";
 
 describe("attack 108: one seed is one history", () => {
   test.each([
@@ -17,6 +20,62 @@ describe("attack 108: one seed is one history", () => {
   test("other seeds give other histories", () => {
     const digests = new Set([1, 2, 3, 4].map((seed) => runSeed(seed, 4).digest));
     expect(digests.size).toBe(4);
+  });
+});
+
+/** A seed whose history is played with real signatures; one in twenty is. */
+const realSeed = Array.from({ length: 200 }, (_, index) => index + 1).find(
+  (seed) => drawPlan(seed, 4).options.scheme !== "keyed-hash",
+) as number;
+
+const run = promisify(execFile);
+
+/** The digest of a seed in a process of its own. */
+async function digestElsewhere(
+  seed: number,
+  where: {
+    readonly node?: string;
+    readonly flags?: readonly string[];
+    readonly env?: Readonly<Record<string, string>>;
+  },
+): Promise<string> {
+  const { node = process.execPath, flags = [], env = {} } = where;
+  const command = [...flags, "--import", "tsx", "tools/simulate.ts", "--seed", String(seed), "--json"];
+  const { stdout } = await run(node, command, { env: { ...process.env, ...env } });
+  return (JSON.parse(stdout) as { digest: string }).digest;
+}
+
+/** Nodes of other versions on this machine: on the path, and where version managers put them. */
+function otherNodes(): readonly string[] {
+  const folders = [...(process.env["PATH"] ?? "").split(":"), "/usr/local/bin"];
+  for (const root of [`${process.env["HOME"]}/.nvm/versions/node`, "/usr/local/n/versions/node", "/opt/nodes"]) {
+    if (existsSync(root)) folders.push(...readdirSync(root).map((version) => `${root}/${version}/bin`));
+  }
+  const nodes = [...new Set(folders.map((folder) => `${folder}/node`))].filter((path) => existsSync(path));
+  return nodes.filter((path) => execFileSync(path, ["--version"], { encoding: "utf8" }).trim() !== process.version);
+}
+
+describe("attack 108: one seed is one history in every process", () => {
+  test.each([
+    ["another time zone", { env: { TZ: "Pacific/Chatham" } }],
+    ["another language", { env: { LANG: "tr_TR.UTF-8", LC_ALL: "tr_TR.UTF-8" } }],
+    ["another order of hash tables", { flags: ["--hash-seed=7", "--random-seed=7"] }],
+    [
+      "another collector of garbage",
+      { flags: ["--max-semi-space-size=1", "--stress-compaction", "--gc-interval=20000"] },
+    ],
+    ["no optimising compiler", { flags: ["--max-lazy", "--no-opt"] }],
+  ])("%s", async (_, where) => {
+    expect(await digestElsewhere(11, where)).toBe(runSeed(11, 4).digest);
+  });
+
+  test("real signatures", async () => {
+    const where = { env: { TZ: "Asia/Kolkata", LC_ALL: "C" }, flags: ["--hash-seed=3"] };
+    expect(await digestElsewhere(realSeed, where)).toBe(runSeed(realSeed, 4).digest);
+  });
+
+  test.skipIf(otherNodes().length === 0)("another version of Node", async () => {
+    for (const node of otherNodes()) expect(await digestElsewhere(11, { node }), node).toBe(runSeed(11, 4).digest);
   });
 });
 
