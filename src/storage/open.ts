@@ -56,13 +56,20 @@ export async function openStore(options: OpenStoreOptions): Promise<NodeStore> {
 
 /** LevelDB would begin anew, and delete its tables, where it misses its first file. */
 function assertNew(path: string, chainId: Digest | undefined): void {
-  if (existsSync(witnessFile(path))) Witness.open(path, witnessFile(path), 0);
-  if (existsSync(join(path, "batches"))) throw corrupt(path, "LevelDB's file CURRENT is missing");
+  assertNothingWritten(path, "LevelDB's file CURRENT is missing");
   if (chainId === undefined) throw new StoreError({ code: "STORE_MISSING", path });
+}
+
+/** The logs' directories are made once LevelDB has its description, and the witness counts from then on. */
+function assertNothingWritten(path: string, detail: string): void {
+  if (existsSync(witnessFile(path))) Witness.open(path, witnessFile(path), 0);
+  if (existsSync(join(path, "batches"))) throw corrupt(path, detail);
 }
 
 /** An interrupted creation is simply done again; its last step is the one that counts. */
 async function create({ path, chainId }: OpenStoreOptions, level: Level): Promise<void> {
+  // LevelDB does not miss a log that is gone as a whole, and the safety record may have been in it.
+  assertNothingWritten(path, "its description is missing");
   if (chainId === undefined || !(await level.isEmpty())) throw corrupt(path, "its description is missing");
   Witness.create(witnessFile(path));
   syncDirectory(path);
