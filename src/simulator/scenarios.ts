@@ -1,4 +1,6 @@
 import { BEHAVIOUR_NAMES, type BehaviourName } from "./adversaries/index.js";
+import { DIRECTED_SCENARIOS } from "./directed-scenarios.js";
+import { FORGED_SCENARIOS } from "./forged-scenarios.js";
 import type { SimulatedNode } from "./node.js";
 import { Random } from "./random.js";
 import { Simulation, type SimulationOptions } from "./simulation.js";
@@ -295,6 +297,8 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: "scattered-views", what: "machines sit in different views when the network heals", run: scatteredViews },
   { name: "slow-disk", what: "f disks take seconds for each write", run: slowDisk },
   { name: "hailstorm", what: "kills and restarts without end", run: hailstorm },
+  ...DIRECTED_SCENARIOS,
+  ...FORGED_SCENARIOS,
   ...BEHAVIOUR_NAMES.map((name) => ({ name, what: `f validators: ${name}`, run: withBehaviour(name) })),
 ];
 

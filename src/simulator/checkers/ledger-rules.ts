@@ -7,8 +7,10 @@ import {
   EMPTY_RANGE,
   encodeResultLeaf,
   type Genesis,
+  genesisValidatorSet,
   hashResultLeaf,
   isSuccess,
+  parseBatch,
   RESULT_CODES,
   treeHead,
 } from "../../formats/index.js";
@@ -22,6 +24,8 @@ import type { Violations } from "./violations.js";
 /** How far non-empty blocks may outrun the claimed results; docs/protocol.md. */
 const K = 8;
 const CLOCK_AHEAD_MS = 500;
+/** How long before its end a batch may be ordered. */
+const NOT_AFTER_MS = 600_000;
 
 export interface LedgerRulesOptions {
   readonly genesis: Genesis;
@@ -50,6 +54,7 @@ export class LedgerRules {
   #range: CompactRange = EMPTY_RANGE;
   readonly #early: { readonly height: number; readonly claim: Claim }[] = [];
   readonly #replay: BalanceReplay;
+  readonly #setHash: Digest;
   /** Absent once a block orders a batch that nobody handed in. */
   #reference: ReferenceLedger | undefined;
   /** By digest: the codes that its records should have got. */
@@ -59,6 +64,7 @@ export class LedgerRules {
     this.#options = options;
     this.#replay = new BalanceReplay(options.genesis);
     this.#reference = new ReferenceLedger(options.genesis);
+    this.#setHash = genesisValidatorSet(sha256, options.genesis).hash;
   }
 
   get height(): number {
@@ -111,6 +117,12 @@ export class LedgerRules {
       "SAFE-8: batches outrun results by at most K",
       at,
     );
+    violations.check(
+      header.chainId === chainId && header.valsetHash === this.#setHash && header.type === "NORMAL",
+      "SAFE-6: a block names its chain and set, and is of a type in force",
+      at,
+    );
+    this.#checkBatches(block, at);
     for (const { digest } of body) {
       const earlier = this.ordered.get(digest);
       violations.check(
@@ -123,6 +135,20 @@ export class LedgerRules {
     this.chain.push(block);
     if (body.length > 0) this.lastEventfulHeight = header.height;
     this.#checkClaim(header.height, header.executed);
+  }
+
+  /** What is ordered was handed in, is as long as the block says, and is ordered in its time. */
+  #checkBatches({ header, body }: Block, at: () => string): void {
+    const { violations, batch } = this.#options;
+    for (const { digest, size } of body) {
+      const bytes = batch(digest);
+      if (bytes === undefined) continue;
+      violations.check(bytes.length === size, "SAFE-6: a batch has the size that its block states", at);
+      const parsed = parseBatch(bytes);
+      if (!parsed.ok) continue;
+      const aheadMs = parsed.header.notAfter - header.timestamp;
+      violations.check(aheadMs >= 0 && aheadMs <= NOT_AFTER_MS, "SAFE-6: a batch is ordered in its time", at);
+    }
   }
 
   /** A certified claim is true, now or as soon as somebody executed so far. */
