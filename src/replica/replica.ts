@@ -340,17 +340,29 @@ export class Replica implements ReplicaView {
     return this.#options.mayVote && !this.#state.outdated;
   }
 
-  /** Sizes of what agreement keeps in memory, for metrics and for whoever checks that they are bounded (SAFE-9). */
+  /** Sizes of what peers can make a replica keep, for metrics and for whoever checks that they are bounded (SAFE-9). */
   footprint(): {
     readonly votes: number;
     readonly candidates: number;
     readonly blocks: number;
     readonly certificates: number;
+    readonly wantedBatches: number;
+    readonly wantedBlocks: number;
+    readonly verified: number;
+    readonly evidence: number;
+    /** Between two turns there are none. */
+    readonly waitingEvents: number;
   } {
     const { tallies, candidates, blocks, certificates } = this.#state;
     let votes = 0;
     for (const tally of tallies.values()) for (const kind of Object.values(tally.votes)) votes += kind.size;
-    return { votes, candidates: candidates.size, blocks: blocks.size, certificates: certificates.size };
+    return {
+      ...{ votes, candidates: candidates.size, blocks: blocks.size, certificates: certificates.size },
+      ...this.#fetcher.wanted(),
+      verified: this.#verifier.remembered,
+      evidence: this.#evidence.size,
+      waitingEvents: this.#inbox.length,
+    };
   }
 
   // Events into the core, effects out of it.

@@ -73,6 +73,11 @@ export class Verifier {
     return certificates.filter((certificate) => certificate.kind !== "COMMIT" && this.#isValid(certificate));
   }
 
+  /** How many certificates are remembered as verified. */
+  get remembered(): number {
+    return this.#verified.size;
+  }
+
   /** Signs what the durable record covers. */
   sign(secretKey: Uint8Array, subject: VoteSubject): Uint8Array {
     return this.#scheme.sign(secretKey, this.#bytes(subject));

@@ -10,7 +10,7 @@ export { CampaignCoverage, type CoverageCounts, RULES, type Tally } from "./cove
 export { drawPlan, type Plan, parsePlan } from "./plan.js";
 export { Random } from "./random.js";
 export { type History, type RecordedFrame, type RecordedMark, recording } from "./recorder.js";
-export { NEGATIVE_CONTROL, SCENARIOS, type Scenario } from "./scenarios.js";
+export { COLLUDING_CONTROL, NEGATIVE_CONTROL, SCENARIOS, type Scenario } from "./scenarios.js";
 export { shrinkPlan } from "./shrink.js";
 export * from "./simulation.js";
 export { runPlan, runSeed, type SeedReport } from "./swarm.js";

@@ -28,6 +28,8 @@ export interface NodeWorld {
   starting(node: SimulatedNode): void;
   /** Power goes in the middle of a turn. */
   dying(node: SimulatedNode, where: string): void;
+  /** Its replica is there and has said nothing yet. */
+  started(node: SimulatedNode, replica: Replica): void;
   /** The store would not open, or found damage in what was read: the process ended. */
   stopped(node: SimulatedNode, fault: SimulatedStoreFault): void;
   /** An exception came out of the replica. */
@@ -127,6 +129,7 @@ export class SimulatedNode implements Endpoint {
       const options = { ...this.#options.replica, mayVote: this.mayVote };
       const replica = new Replica(options, this.#ports(), (event) => this.#world.observed(this, event));
       this.replica = replica;
+      this.#world.started(this, replica);
       replica.start();
     });
   }

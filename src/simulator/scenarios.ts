@@ -193,7 +193,7 @@ function playTwins(seed: number, validators: number, count: number): Simulation 
   const simulation = start(seed, validators, { twins: indices });
   simulation.load(8, 8_000);
   const honest = simulation.honest;
-  for (let round = 0; round < 10 && simulation.violations.length === 0; round += 1) {
+  for (let round = 0; round < 10 && simulation.forks().length === 0; round += 1) {
     // Two sides of the network, each with its own life of every twin.
     const left = honest.filter(() => random.chance(0.5));
     for (const node of simulation.nodes) {
@@ -307,4 +307,25 @@ export const NEGATIVE_CONTROL: Scenario = {
   name: "too-many-twins",
   what: "f + 1 validators run twice with one key: a fork that the checkers report",
   run: tooManyTwins,
+};
+
+/** f + 1 accomplices show each half of the others a block of its own and vote for both (attacks 18 and 21). */
+function tooManyAccomplices(seed: number, validators: number): Simulation {
+  const random = new Random(seed, "scenario");
+  const everybody = Array.from({ length: validators }, (_, index) => index);
+  const liars = random.sample(everybody, Math.floor((validators - 1) / 3) + 1);
+  const adversaries = Object.fromEntries(liars.map((index) => [index, ["accomplice"] as const]));
+  const simulation = start(seed, validators, { adversaries });
+  simulation.load(8, 8_000);
+  for (let round = 0; round < 80 && simulation.forks().length === 0; round += 1) simulation.runFor(100);
+  // The other half's finality is on its way: certificates of both are what convicts.
+  simulation.runFor(500);
+  return simulation;
+}
+
+/** Also one that has to end badly. */
+export const COLLUDING_CONTROL: Scenario = {
+  name: "too-many-accomplices",
+  what: "f + 1 colluders back both blocks of a leader of theirs: a fork that the checkers report",
+  run: tooManyAccomplices,
 };

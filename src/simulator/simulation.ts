@@ -7,10 +7,22 @@ import { MEMPOOL_LIMITS } from "../mempool/index.js";
 import { type Digest, type Height, type ValidatorIndex, validatorIndex } from "../primitives/index.js";
 import type { Channel, ReplicaEvent, StoreWrite, SubmitVerdict } from "../replica/index.js";
 import { BEHAVIOURS, type BehaviourName, Puppet, Ring } from "./adversaries/index.js";
-import { LedgerRules, type Violation, Violations, VoteRules } from "./checkers/index.js";
+import {
+  type Conviction,
+  convict,
+  LedgerRules,
+  MemoryRules,
+  type Promiser,
+  Promises,
+  ProofRules,
+  type Violation,
+  Violations,
+  VoteRules,
+} from "./checkers/index.js";
 import { type Consortium, makeConsortium } from "./consortium.js";
 import { Coverage } from "./coverage.js";
 import type { SimulatedStoreFault } from "./damage.js";
+import { SimulatedStoreError } from "./damage.js";
 import { EventQueue } from "./event-queue.js";
 import { CALM_NETWORK, type LinkState, type NetworkPlan, SimulatedNetwork } from "./network.js";
 import { type NodeWorld, SimulatedNode, START_WALL } from "./node.js";
@@ -57,8 +69,6 @@ const FAST_DISK: DiskPlan = { writeMs: [0.1, 1], failureRatio: 0 };
 const GOOD_SKEW_MS = 250;
 /** How often a Byzantine validator speaks up unasked. */
 const VOLUNTEER_MS = 150;
-/** Views for which votes and proposals are kept: 8 ahead, 32 behind and the current one. */
-const WINDOW_VIEWS = 41;
 /** A deadline of the ledger nearer than this keeps an idle network busy soon. */
 const NEAR_DEADLINE_MS = 30_000;
 
@@ -88,6 +98,9 @@ export class Simulation {
   readonly #trace = new Trace();
   readonly #recorder: Recorder | undefined = waitingRecorder();
   readonly #votes: VoteRules;
+  readonly #promises: Promises;
+  readonly #proofs: ProofRules;
+  readonly #memory: MemoryRules;
   readonly #puppets = new Map<number, Puppet>();
   readonly #ring: Ring;
   readonly #random: Random;
@@ -136,6 +149,9 @@ export class Simulation {
       latestWall: () => this.#latestWall(),
       batch: (digest) => this.#batch(digest),
     });
+    this.#promises = new Promises(this.#violations, this.ledger);
+    this.#proofs = new ProofRules(this.consortium, this.ledger, this.#violations);
+    this.#memory = new MemoryRules(validators, this.#violations);
     for (const node of this.nodes) node.start();
   }
 
@@ -264,6 +280,10 @@ export class Simulation {
     node.submit(item.bytes, (verdict) => {
       this.#verdicts.set(verdict.type, (this.#verdicts.get(verdict.type) ?? 0) + 1);
       if (node.isHonest) this.coverage.hit("facts", `submission ${verdict.type}`);
+      if (node.isHonest) {
+        const isOver = item.notAfter <= (this.ledger.chain[this.height - 1]?.header.timestamp ?? 0);
+        this.#promises.answered(promiserOf(node), item.digest, verdict, isOver);
+      }
       if (verdict.type === "admitted" && node.isHonest) this.#submissions.get(item.digest)?.admittedBy.add(node);
       const isTimely =
         verdict.type === "refused" && (verdict.fault === "expired" || verdict.fault === "not_after_too_far");
@@ -330,7 +350,31 @@ export class Simulation {
 
   /** Everything admitted is final and executed at each honest machine that is up, within some virtual time. */
   settle(limitMs: number): boolean {
-    return this.#runWhile(() => !this.isSettled(), limitMs);
+    const isSettled = this.#runWhile(() => !this.isSettled(), limitMs);
+    if (isSettled) this.review();
+    return isSettled;
+  }
+
+  /** Looks back: what clients were told is there, and what they may ask for can be proven. */
+  review(): void {
+    this.#promises.review(this.honest.map(promiserOf));
+    for (const node of this.honest) {
+      if (node.replica?.readiness().state !== "ready") continue;
+      try {
+        this.#proofs.review(node, this.isResultFinal());
+      } catch (error) {
+        // What has rotted on the disk a node in service would stop for.
+        if (!(error instanceof SimulatedStoreError)) throw error;
+      }
+    }
+  }
+
+  /** Who must have lied, where machines hold different blocks final: from their certificates alone. */
+  convictions(): readonly Conviction[] {
+    const { chainId, set, genesis } = this.consortium;
+    const verifier = certificateScheme(genesis.scheme).verifiers(set.members.map(({ publicKey }) => publicKey));
+    const witnesses = this.honest.map(({ name, store }) => ({ name, final: store.visible.final }));
+    return convict(witnesses, { chainId, set, verifier });
   }
 
   isSettled(): boolean {
@@ -448,24 +492,9 @@ export class Simulation {
         if (to.index === puppet.index || !from.isUp) continue;
         for (const frame of puppet.volunteered(to.index)) this.#carry(from, to.index, "consensus", frame);
       }
-      for (const node of this.honest) this.#checkMemory(node);
+      for (const { name, replica } of this.honest) if (replica !== undefined) this.#memory.check(name, replica);
       this.#volunteer(puppet);
     });
-  }
-
-  /** Invariant 10: what a flood leaves in memory is bounded by the windows of views. */
-  #checkMemory(node: SimulatedNode): void {
-    const size = node.replica?.footprint();
-    const views = node.replica?.consensus();
-    if (size === undefined || views === undefined) return;
-    const open = views.view - views.finalizedView;
-    const isBounded =
-      size.votes <= 3 * this.options.validators * WINDOW_VIEWS &&
-      size.candidates <= WINDOW_VIEWS &&
-      size.certificates <= open + WINDOW_VIEWS &&
-      size.blocks <= 2 * (open + WINDOW_VIEWS);
-    const detail = (): string => `${node.name}: ${JSON.stringify({ ...size, open })}`;
-    this.#violations.check(isBounded, "SAFE-9: memory is bounded under a flood", detail);
   }
 
   #world(): NodeWorld {
@@ -478,6 +507,10 @@ export class Simulation {
         if (node.isHonest) this.#observed(node, event);
       },
       starting: (node) => this.#starting(node),
+      started: (node, replica) => {
+        if (!node.isHonest) return;
+        replica.subscribe((fact) => this.#promises.announced(promiserOf(node), fact));
+      },
       writing: (node, write) => this.#writing(node, write),
       dying: (_node, where) => this.coverage.hit("facts", `power gone ${where}`),
       stopped: (node, fault) => this.#stopped(node, fault),
@@ -705,6 +738,8 @@ export class Simulation {
     return Math.max(this.#wallBefore, ...good.map((node) => node.wall()));
   }
 }
+
+const promiserOf = (node: SimulatedNode): Promiser => ({ name: node.name, durable: node.store.durable });
 
 type AgreementFact = Extract<ReplicaEvent, { type: "agreement" }>["fact"];
 

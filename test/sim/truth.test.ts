@@ -2,7 +2,7 @@ import { execFile, execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { drawPlan, NEGATIVE_CONTROL, runSeed, simulate } from "../../src/simulator/index.js";
+import { COLLUDING_CONTROL, drawPlan, NEGATIVE_CONTROL, runSeed, simulate } from "../../src/simulator/index.js";
 
 describe("attack 108: one seed is one history", () => {
   test.each([
@@ -87,14 +87,43 @@ describe("the checkers have teeth", () => {
     expect(rules.filter((rule) => rule.startsWith("SAFE-1")).length).toBe(rules.length);
   });
 
+  test.each([
+    ["twins that live on both sides", NEGATIVE_CONTROL, 4, 1],
+    ["twins that live on both sides", NEGATIVE_CONTROL, 7, 6],
+    ["accomplices who back both blocks of a leader", COLLUDING_CONTROL, 4, 1],
+    ["accomplices who back both blocks of a leader", COLLUDING_CONTROL, 7, 1],
+    ["accomplices who back both blocks of a leader", COLLUDING_CONTROL, 10, 1],
+  ] as const)(
+    "attack 21: f + 1 %s are convicted by certificates alone, and nobody else is",
+    (_who, control, n, seed) => {
+      const simulation = control.run(seed, n);
+      expect(simulation.violations[0]?.rule).toMatch(/^SAFE-1/u);
+      const convictions = simulation.convictions();
+      expect(convictions.length).toBeGreaterThan(0);
+      for (const { culprits, contradiction } of convictions) {
+        expect(culprits.length, contradiction).toBeGreaterThan(Math.floor((n - 1) / 3));
+        expect(culprits.filter((index) => simulation.isHonest(index))).toEqual([]);
+      }
+    },
+  );
+
+  test("without a fork nobody is convicted", () => {
+    const simulation = simulate({ seed: 1, validators: 4, adversaries: { 3: ["accomplice", "equivocator"] } });
+    simulation.load(10, 2_000);
+    simulation.runFor(3_000);
+    expect(simulation.height).toBeGreaterThan(5);
+    expect(simulation.convictions()).toEqual([]);
+  });
+
   test("attacks 50 and 108: a disk that says done too early is found within ten seeds", () => {
-    const rules = Array.from({ length: 10 }, (_, index) => {
+    const rules = Array.from({ length: 10 }, (_, index) => index).flatMap((index) => {
       const simulation = simulate({ seed: index + 1, validators: 4, disk: { acknowledgesEarly: true } });
       simulation.load(10, 2_000);
       simulation.runFor(2_000);
-      return simulation.violations[0]?.rule;
+      return simulation.violations.map(({ rule }) => rule);
     });
     expect(rules).toContain("SAFE-4: the record is durable before the vote leaves");
+    expect(rules).toContain("an admitted batch is durable before the client hears it");
   });
 
   test("a machine that never hears of finality fails the demand for progress", () => {

@@ -39,6 +39,8 @@ export class VoteRules {
   readonly #views = new Map<View, ViewVotes>();
   readonly #blocks = new Map<Digest, Block>();
   readonly #checkedCertificates = new Set<string>();
+  /** Block of the PrepareQC and of the CommitQC of a view, and whether it has a TC, as honest machines passed them on. */
+  readonly #certified = new Map<View, { PREPARE?: Digest; COMMIT?: Digest; TIMEOUT?: Digest }>();
   #lastFrame: { readonly frame: Uint8Array; readonly message: Message | undefined } | undefined;
 
   constructor(options: VoteRulesOptions) {
@@ -222,6 +224,19 @@ export class VoteRules {
       else violations.add("SAFE-2: honest signers really voted", who());
     }
     violations.check(count >= this.#quorum, "SAFE-2: a certificate has a quorum of signers", who);
+    const certified = this.#certified.get(view) ?? {};
+    this.#certified.set(view, certified);
+    const other = certified[kind];
+    violations.check(other === undefined || other === hash, "SAFE-1: one certificate per view and kind", who);
+    certified[kind] = hash;
+    const { PREPARE, COMMIT, TIMEOUT } = certified;
+    violations.check(
+      COMMIT === undefined || TIMEOUT === undefined,
+      "SAFE-1: never a CommitQC and a TC of one view",
+      who,
+    );
+    const isPair = COMMIT === undefined || PREPARE === undefined || COMMIT === PREPARE;
+    violations.check(isPair, "SAFE-1: a CommitQC is on the block of its view's PrepareQC", who);
   }
 
   #hasVoted(signer: number, { kind, view, hash }: VoteSubject): boolean {
