@@ -14,3 +14,4 @@ export { COLLUDING_CONTROL, NEGATIVE_CONTROL, SCENARIOS, type Scenario } from ".
 export { shrinkPlan } from "./shrink.js";
 export * from "./simulation.js";
 export { runPlan, runSeed, type SeedReport } from "./swarm.js";
+export { playTwinsCase, TwinsEnumeration } from "./twins.js";

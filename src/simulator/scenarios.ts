@@ -4,6 +4,7 @@ import { FORGED_SCENARIOS } from "./forged-scenarios.js";
 import type { SimulatedNode } from "./node.js";
 import { Random } from "./random.js";
 import { Simulation, type SimulationOptions } from "./simulation.js";
+import { playTwinsCase, TwinsEnumeration } from "./twins.js";
 
 /** A history that somebody thought of, played with the details of a seed. */
 export interface Scenario {
@@ -209,6 +210,19 @@ function playTwins(seed: number, validators: number, count: number): Simulation 
   return simulation.violations.length > 0 ? simulation : demandSettled(simulation);
 }
 
+/** Views of an enumerated history, and a step through all of them that has no factor in common with their number. */
+const ENUMERATED_VIEWS = 4;
+const ENUMERATION_STEP = 1_000_003;
+
+/**
+ * One of all histories of f twins in four views, the seed's: with four validators 8,192 seeds in a row play every one, with
+ * more a sample without repetition (attack 20).
+ */
+function twinsEnumerated(seed: number, validators: number): Simulation {
+  const enumeration = new TwinsEnumeration(validators, ENUMERATED_VIEWS);
+  return playTwinsCase(enumeration.at(((seed % enumeration.size) * ENUMERATION_STEP) % enumeration.size));
+}
+
 /** f + 1 twins: more than can be borne, and the checkers have to see it (attack 21). */
 function tooManyTwins(seed: number, validators: number): Simulation {
   return playTwins(seed, validators, Math.floor((validators - 1) / 3) + 1);
@@ -294,6 +308,11 @@ export const SCENARIOS: readonly Scenario[] = [
     run: wipedBeyondQuorum,
   },
   { name: "twins", what: "f validators run twice with one key", run: twins },
+  {
+    name: "twins-enumerated",
+    what: "every split of the network in the first views, with f validators that live twice",
+    run: twinsEnumerated,
+  },
   { name: "scattered-views", what: "machines sit in different views when the network heals", run: scatteredViews },
   { name: "slow-disk", what: "f disks take seconds for each write", run: slowDisk },
   { name: "hailstorm", what: "kills and restarts without end", run: hailstorm },

@@ -31,6 +31,7 @@ export class ProofRules {
   readonly #ledger: LedgerRules;
   readonly #violations: Violations;
   readonly #trusted: TrustedChain;
+  readonly #genesisBytes: Uint8Array;
 
   constructor(consortium: Consortium, ledger: LedgerRules, violations: Violations) {
     this.#consortium = consortium;
@@ -39,6 +40,7 @@ export class ProofRules {
     const { chainId, genesis, set } = consortium;
     const scheme = certificateScheme(genesis.scheme);
     const verifier = scheme.verifiers(set.members.map(({ publicKey }) => publicKey));
+    this.#genesisBytes = genesisBytesOf(consortium);
     this.#trusted = { chainId, name: genesis.name, set, verifier, sha256 };
   }
 
@@ -49,7 +51,7 @@ export class ProofRules {
     if (replica === undefined || replica.executedHeight() === 0) return;
     const queries = new Queries({
       ...{ replica, store, genesis, chainId, set, version: "1" },
-      genesisBytes: utf8(canonicalJson(genesis as unknown as CanonicalJson)),
+      genesisBytes: this.#genesisBytes,
       participant: set.members[node.index]?.participant as (typeof set.members)[0]["participant"],
     });
     // Results on their way to the disk are read already, and proven only when they are there.
@@ -108,4 +110,13 @@ export class ProofRules {
       verifyCertificate(finality.proof.commit, this.#trusted);
     this.#violations.check(isProven, FINALITY, () => `${node.name} at ${height}`);
   }
+}
+
+/** Consortia are made once for many histories. */
+const genesisFiles = new WeakMap<Consortium, Uint8Array>();
+
+function genesisBytesOf(consortium: Consortium): Uint8Array {
+  const known = genesisFiles.get(consortium) ?? utf8(canonicalJson(consortium.genesis as unknown as CanonicalJson));
+  genesisFiles.set(consortium, known);
+  return known;
 }
