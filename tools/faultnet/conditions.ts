@@ -1,8 +1,7 @@
-import { SabhaClient } from "../../src/client/index.js";
 import { quantile } from "../local-network.js";
 import { type Conviction, convict } from "./culprits.js";
 import { type Delivery, deliveriesOf } from "./deliveries.js";
-import type { AskedNode } from "./final-state.js";
+import { type AskedNode, clientOf } from "./final-state.js";
 import type { FaultEvent, History, NodeSample, Verdict } from "./history.js";
 import { banksOf, type Check, type Scenario } from "./scenario.js";
 
@@ -237,8 +236,8 @@ function blocks(check: Extract<Check, { check: "blocks" }>, evidence: Evidence):
 async function signedEvidence(check: Extract<Check, { check: "evidence" }>, evidence: Evidence): Promise<Verdict> {
   const accused = new Set<string>();
   let pairs = 0;
-  for (const { url } of evidence.nodes) {
-    const client = new SabhaClient({ url });
+  for (const node of evidence.nodes) {
+    const client = clientOf(node);
     for (const { name } of await client.getEvidence()) {
       accused.add(name);
       pairs += 1;
@@ -250,7 +249,7 @@ async function signedEvidence(check: Extract<Check, { check: "evidence" }>, evid
   return {
     name: "evidence",
     ok: innocent.length === 0 && accused.size >= check.atLeast,
-    sentence: `signed contradictions name ${[...accused].join(", ") || "nobody"}; wanted ${check.atLeast} or more of ${wanted.join(", ")}`,
+    sentence: `signed contradictions name ${[...accused].join(", ") || "nobody"}; wanted ${wanted.length === 0 ? "nobody" : `${check.atLeast} or more of ${wanted.join(", ")}`}`,
     counts: { accused: accused.size, pairs },
   };
 }

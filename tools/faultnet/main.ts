@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
+import { whyNoNamespaces } from "./namespaces.js";
 import { writeReport } from "./report.js";
 import { runScenario } from "./run.js";
 import { readScenario, type Scenario } from "./scenario.js";
@@ -11,6 +12,7 @@ const SCENARIOS = fileURLToPath(new URL("../../../config/scenarios", import.meta
 interface Options {
   readonly all?: true;
   readonly keep?: true;
+  readonly namespaces?: true;
   readonly out: string;
 }
 
@@ -21,6 +23,7 @@ const program = new Command("faultnet")
   .argument("[scenarios...]", "scenario files, or names of those in config/scenarios")
   .option("--all", "every scenario of config/scenarios")
   .option("--keep", "keep homes and logs of runs that passed")
+  .option("--namespaces", "every node in a network namespace of its own (root, iproute2)")
   .option("--out <dir>", "where reports go", "faultnet-reports");
 
 interface Finished {
@@ -35,7 +38,11 @@ async function runOne(scenario: Scenario, options: Options): Promise<Finished["r
   const say = (text: string): void => {
     process.stdout.write(`${elapsed().toFixed(1).padStart(6)} s  ${text}\n`);
   };
-  const outcome = await runScenario(scenario, { say, keep: options.keep === true });
+  const outcome = await runScenario(scenario, {
+    say,
+    keep: options.keep === true,
+    inNamespaces: options.namespaces === true,
+  });
   if (outcome.type === "skipped") {
     say(`skipped: ${outcome.reason}`);
     return "skipped";
@@ -61,6 +68,11 @@ async function main(words: readonly string[], options: Options): Promise<number>
     else for (const problem of parsed.problems) process.stderr.write(`${path}: ${problem}\n`);
   }
   if (scenarios.length < paths.length) return 2;
+  const missing = options.namespaces === true ? whyNoNamespaces() : undefined;
+  if (missing !== undefined) {
+    process.stderr.write(`--namespaces cannot be had here: ${missing}\n`);
+    return 2;
+  }
   const expected = scenarios.map((scenario) => expectedSeconds(scenario, options.out));
   const finished: Finished[] = [];
   for (const [index, scenario] of scenarios.entries()) {

@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePorts, LocalNetwork, sabha } from "../local-network.js";
 import { fillDisk, freeDisk, mountDisk, unmountDisk } from "./disks.js";
+import type { AskedNode } from "./final-state.js";
 import type { Flushes } from "./history.js";
 import type { Distance, Endpoint } from "./links.js";
 import { LinkThread } from "./links-thread.js";
+import { LOOPBACK, Namespaces, type Place } from "./namespaces.js";
 import { banksOf, type Scenario } from "./scenario.js";
 
 /** Runs beside each other begin to look for free ports in different places, below those that the system gives out. */
@@ -16,8 +18,9 @@ const SLOW_DISK_NODE = fileURLToPath(new URL("slow-disk-node.js", import.meta.ur
 const twinOf = (bank: string): string => `${bank}-twin`;
 
 /** What one instance of a run is: a process with a home. */
-interface Instance extends Endpoint {
+interface Instance extends Pick<Endpoint, "name" | "port"> {
   readonly bank: string;
+  readonly place: Place;
   /** Program in place of the command line. */
   readonly program: readonly string[] | undefined;
 }
@@ -36,15 +39,19 @@ export class FaultNetwork {
   readonly #flushes = new Map<string, Flushes>();
   #isClosed = false;
 
-  private constructor(directory: string, scenario: Scenario) {
+  /** Nodes live in these, where that was asked for. */
+  readonly #namespaces: Namespaces | undefined;
+
+  private constructor(directory: string, scenario: Scenario, inNamespaces: boolean) {
+    this.#namespaces = inNamespaces ? new Namespaces() : undefined;
     this.directory = join(directory, "network");
     this.#scenario = scenario;
     this.processes = new LocalNetwork(this.directory);
   }
 
   /** Makes homes, proxies and disks; starts nothing yet. */
-  static async create(directory: string, scenario: Scenario): Promise<FaultNetwork> {
-    const network = new FaultNetwork(directory, scenario);
+  static async create(directory: string, scenario: Scenario, inNamespaces = false): Promise<FaultNetwork> {
+    const network = new FaultNetwork(directory, scenario, inNamespaces);
     await network.#create();
     return network;
   }
@@ -61,14 +68,19 @@ export class FaultNetwork {
     return this.processes.url(bank);
   }
 
+  node(bank: string): AskedNode {
+    return { name: bank, url: this.url(bank), token: this.processes.token(bank) };
+  }
+
   get genesis(): Uint8Array {
     return readFileSync(join(this.directory, "genesis.json"));
   }
 
   /** All processes of these banks. */
   launch(banks: readonly string[]): void {
-    for (const { name, bank, program } of this.#of(banks)) {
-      this.processes.launch(name, program, (message) => this.#onMessage(bank, message));
+    for (const { name, bank, program, place } of this.#of(banks)) {
+      const heard = (message: unknown): void => this.#onMessage(bank, message);
+      this.processes.launch(name, program, { heard, enter: place.enter });
     }
   }
 
@@ -131,6 +143,7 @@ export class FaultNetwork {
     await this.links.close();
     for (const path of this.#disks.values()) unmountDisk(path);
     this.#disks.clear();
+    this.#namespaces?.close();
   }
 
   get #twins(): readonly string[] {
@@ -188,7 +201,8 @@ export class FaultNetwork {
     const isLiar = behaviours !== undefined || this.#twins.includes(bank);
     const asLiar = [BYZANTINE_NODE, "--behaviours", (behaviours ?? []).join(",")];
     const program = isLiar ? asLiar : slow ? [SLOW_DISK_NODE] : undefined;
-    this.#instances.push({ name, bank, port, program });
+    const place = this.#namespaces?.add() ?? LOOPBACK;
+    this.#instances.push({ name, bank, port, program, place });
   }
 
   async #writeSettings(instance: Instance): Promise<void> {
@@ -200,7 +214,8 @@ export class FaultNetwork {
       if (!line.test(text)) throw new Error(`${path} has no option ${option}`);
       text = text.replace(line, `$1${option}: ${value}`);
     };
-    set("listen", JSON.stringify(`/ip4/127.0.0.1/tcp/${instance.port}`));
+    set("listen", JSON.stringify(`/ip4/${instance.place.host}/tcp/${instance.port}`));
+    set("host", JSON.stringify(instance.place.host));
     set("port", String(instance.port + 1));
     set("peersFile", '"peers.yaml"');
     set("profile", JSON.stringify(timers));
@@ -217,15 +232,15 @@ export class FaultNetwork {
     for (const bank of this.#scenario.banks) {
       if (bank === instance.bank) continue;
       const port = await this.#openLink(instance, this.#peerOf(instance, bank));
-      lines.push(`${bank}: [/ip4/127.0.0.1/tcp/${port}]\n`);
+      lines.push(`${bank}: [/ip4/${instance.place.gateway}/tcp/${port}]\n`);
     }
     writeFileSync(join(this.directory, instance.name, "peers.yaml"), lines.join(""));
   }
 
   #openLink(from: Instance, to: Instance): Promise<number> {
     return this.links.open({
-      from: { name: from.name, port: from.port },
-      to: { name: to.name, port: to.port },
+      from: endpointOf(from),
+      to: endpointOf(to),
       there: distance(this.#scenario, from.bank, to.bank),
       back: distance(this.#scenario, to.bank, from.bank),
       isApart: this.#isApart(from.name, to.name),
@@ -253,6 +268,8 @@ export class FaultNetwork {
     return isDouble && this.#isTwinSide(from) !== this.#isTwinSide(to);
   }
 }
+
+const endpointOf = ({ name, port, place: { host, gateway } }: Instance): Endpoint => ({ name, port, host, gateway });
 
 const bankOfInstance = (name: string): string => name.replace(/-twin$/, "");
 

@@ -29,7 +29,7 @@ export function episodesOf(history: History): readonly Episode[] {
     const before = open.length;
     open = open.filter(({ episode, ill }) => {
       if (fault.isHealing === true) for (const target of targets) ill.delete(target);
-      const isHealed = fault.isHealing === true && (ill.size === 0 || fault.target === "all");
+      const isHealed = fault.isHealing === true && (ill.size === 0 || isHealedLink(fault, episode.fault));
       const isReplaced = episode.fault.kind === fault.kind && episode.fault.target === fault.target;
       if (isHealed || isReplaced) episode.to = fault.at / 1_000;
       return !isHealed && !isReplaced;
@@ -45,6 +45,10 @@ export function episodesOf(history: History): readonly Episode[] {
     return { number: index + 1, nature, kind, target, text, from: at / 1_000, to };
   });
 }
+
+/** All links were healed, and this fault was one of links: a killed node stays killed. */
+const isHealedLink = (healing: FaultEvent, fault: FaultEvent): boolean =>
+  healing.kind === "heal" && healing.target === "all" && (fault.target.includes("|") || fault.target === "all");
 
 /** Names of nodes; a set of links is one target. */
 const targetsOf = ({ target }: FaultEvent): readonly string[] => (target.includes("|") ? [target] : target.split(","));

@@ -183,7 +183,7 @@ svg .mark { font-size: 11px; fill: #b71c1c; }
 svg .start { text-anchor: start; } svg .middle { text-anchor: middle; } svg .end { text-anchor: end; }
 svg .field { fill: #fcfcfc; stroke: #e2e2e2; }
 svg .grid { stroke: #e6e6e6; } svg .axis { stroke: #555; }
-table { border-collapse: collapse; width: 100%; }
+table { border-collapse: collapse; width: 100%; margin-bottom: 14px; }
 th { text-align: left; font-size: 12px; color: #5a5a5a; border-bottom: 2px solid #ccc; padding: 4px 10px; }
 td { border-bottom: 1px solid #e6e6e6; padding: 6px 10px; vertical-align: top; }
 td.name { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: 13px; white-space: nowrap; }

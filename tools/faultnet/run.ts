@@ -31,6 +31,8 @@ export interface RunOptions {
   readonly say: (text: string) => void;
   /** Keep homes and logs of a run that passed, too. */
   readonly keep: boolean;
+  /** Every node in a network namespace of its own. */
+  readonly inNamespaces?: boolean;
 }
 
 const READY_MS = 90_000;
@@ -46,7 +48,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   if (reason !== undefined) return { type: "skipped", reason };
   const started = performance.now();
   const directory = mkdtempSync(join(tmpdir(), `sabha-${scenario.name}-`));
-  const network = await FaultNetwork.create(directory, scenario);
+  const network = await FaultNetwork.create(directory, scenario, options.inNamespaces);
   const limitMs = (scenario.seconds + scenario.settleSeconds + GRACE_SECONDS) * 1_000;
   const overdue = new AbortController();
   try {
@@ -79,9 +81,8 @@ async function play(
   network.launch(scenario.banks);
   await network.untilReady(scenario.banks, READY_MS);
   const sampling = startSampling(
-    nodes.map(({ name, url }) => ({
-      name,
-      url,
+    nodes.map(({ name, url, token }) => ({
+      ...{ name, url, token },
       pid: () => network.processes.pid(name),
       takeFlushes: () => network.takeFlushes(name),
     })),
@@ -102,7 +103,7 @@ async function play(
   await load.stop();
   const finalNodes = nodes
     .filter(({ name }) => network.isHonest(name) && network.processes.pid(name) !== 0)
-    .map(({ name, url }) => ({ name, url }));
+    .map(({ name, url, token }) => ({ name, url, token }));
   const settleMs = scenario.settleSeconds * 1_000;
   const history = recorder.history();
   const ofHistory = await checkHistory(history, {

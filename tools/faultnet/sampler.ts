@@ -6,6 +6,8 @@ import type { Flushes, NodeSample, Recorder, StatusReading } from "./history.js"
 export interface SampledNode {
   readonly name: string;
   readonly url: string;
+  /** Bearer token; a node that listens on loopback answers without. */
+  readonly token: string;
   /** Process id now; undefined or 0 while there is none. */
   readonly pid: () => number | undefined;
   /** What it told of its disk since the last call, where it tells. */
@@ -58,7 +60,7 @@ class Sampler {
 
   async #sample(): Promise<void> {
     const at = this.#recorder.now();
-    const [status, metrics] = await Promise.all([readStatus(this.#node.url), readMetrics(this.#node.url)]);
+    const [status, metrics] = await Promise.all([readStatus(this.#node), readMetrics(this.#node)]);
     const sample: NodeSample = {
       type: "sample",
       at,
@@ -112,11 +114,11 @@ export function statusReading(status: ChainStatus): StatusReading {
   return { height, executedHeight, view, finalizedHash, resultsRoot, stateHeight, stateRoot, syncing };
 }
 
-async function readStatus(url: string): Promise<StatusReading | undefined> {
+async function readStatus({ url, token }: SampledNode): Promise<StatusReading | undefined> {
   try {
     const response = await fetch(url, {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
       body: '{"jsonrpc":"2.0","id":1,"method":"chain_getStatus","params":{}}',
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
@@ -127,9 +129,12 @@ async function readStatus(url: string): Promise<StatusReading | undefined> {
   }
 }
 
-async function readMetrics(url: string): Promise<ReadonlyMap<string, number> | undefined> {
+async function readMetrics({ url, token }: SampledNode): Promise<ReadonlyMap<string, number> | undefined> {
   try {
-    const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(PATIENCE_MS) });
+    const response = await fetch(`${url}/metrics`, {
+      headers: { authorization: `Bearer ${token}` },
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
     return parseMetrics(await response.text());
   } catch {
     return undefined;

@@ -29,8 +29,21 @@ const interpose: Interpose = ({ log, around }) => {
     log.info({ ...message }, "told how slow the disk is");
   });
   const { store } = around;
-  let tail = Promise.resolve();
-  let waiting = 0;
+  const queue: { readonly write: StoreWrite; readonly done: Parameters<typeof store.write>[1] }[] = [];
+  let isDraining = false;
+  /** Whatever waits when a flush begins shares it, as the store's own groups do. */
+  const drain = async (): Promise<void> => {
+    isDraining = true;
+    while (queue.length > 0) {
+      const group = queue.splice(0);
+      const { delayMs, jitterMs } = slowness;
+      // Only a flush makes a program wait for the device.
+      const waitMs = group.some(({ write }) => write.durable) ? delayMs + Math.random() * jitterMs : 0;
+      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+      for (const { write, done } of group) store.write(write, done);
+    }
+    isDraining = false;
+  };
   let told = { count: 0, sumMs: 0, maxMs: 0 };
   setInterval(() => {
     if (told.count === 0) return;
@@ -49,19 +62,11 @@ const interpose: Interpose = ({ log, around }) => {
     });
   };
   const later = (write: StoreWrite, done: Parameters<typeof store.write>[1]): void => {
-    const { delayMs, jitterMs } = slowness;
-    if (waiting === 0 && delayMs + jitterMs === 0) {
-      store.write(write, done);
-      return;
+    if (!isDraining && slowness.delayMs + slowness.jitterMs === 0) store.write(write, done);
+    else {
+      queue.push({ write, done });
+      if (!isDraining) void drain();
     }
-    waiting += 1;
-    tail = tail.then(async () => {
-      // Only a flush makes a program wait for the device.
-      const waitMs = write.durable ? delayMs + Math.random() * jitterMs : 0;
-      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-      waiting -= 1;
-      store.write(write, done);
-    });
   };
   return {
     ...around,
