@@ -106,6 +106,8 @@ export class Simulation {
   readonly #random: Random;
   readonly #workload: Workload;
   readonly #submissions = new Map<Digest, Submission>();
+  #honest: readonly SimulatedNode[] | undefined;
+  readonly #lives = new Map<number, readonly SimulatedNode[]>();
   readonly #twinSides = new Map<string, number>();
   readonly #verdicts = new Map<SubmitVerdict["type"], number>();
   /** Steps of catching up through ranges. */
@@ -116,7 +118,7 @@ export class Simulation {
   /** What all clocks are off by together, and the newest time that was shown before they jumped. */
   #clockStepMs = 0;
   #wallBefore = 0;
-  #lastCounted: { readonly frame: Uint8Array; readonly fact: string } | undefined;
+  readonly #factOfCode = new Map<number, string>();
   #submitted = 0;
   #resultsCounted = 0;
   #loads = 0;
@@ -166,7 +168,8 @@ export class Simulation {
 
   /** Honest machines, up or not. */
   get honest(): readonly SimulatedNode[] {
-    return this.nodes.filter((node) => node.isHonest);
+    this.#honest ??= this.nodes.filter((node) => node.isHonest);
+    return this.#honest;
   }
 
   get violations(): readonly Violation[] {
@@ -534,7 +537,7 @@ export class Simulation {
 
   #carry(node: SimulatedNode, to: ValidatorIndex, channel: Channel, frame: Uint8Array): boolean {
     if (channel === "consensus") this.#votes.frameLeft(node.index, frame, node.store.durable);
-    if (node.isHonest) this.#countFrame(node, channel, frame);
+    if (node.isHonest) this.#countFrame(node, frame);
     const target = this.#instance(node, to);
     if (target === undefined) return false;
     for (const reaction of this.#puppets.get(to)?.heard(node.index, frame) ?? []) {
@@ -545,14 +548,17 @@ export class Simulation {
     return isTaken;
   }
 
-  /** Kinds of messages that honest machines send; a broadcast is one array to all, and read once. */
-  #countFrame(node: SimulatedNode, channel: Channel, frame: Uint8Array): void {
-    if (this.#lastCounted?.frame !== frame) {
-      const decoded = channel === "consensus" ? undefined : decodeMessage(sha256, node.index, frame);
-      const message = decoded?.ok === true ? decoded.value : this.#votes.lastMessage;
-      this.#lastCounted = { frame, fact: `sent ${message?.type}` };
+  /** Kinds of messages that honest machines send. The first two bytes tell the kind; one frame of each is decoded. */
+  #countFrame(node: SimulatedNode, frame: Uint8Array): void {
+    const code = ((frame[0] ?? 0) << 8) | (frame[1] ?? 0);
+    let fact = this.#factOfCode.get(code);
+    if (fact === undefined) {
+      const decoded = decodeMessage(sha256, node.index, frame);
+      if (!decoded.ok) return;
+      fact = `sent ${decoded.value.type}`;
+      this.#factOfCode.set(code, fact);
     }
-    this.coverage.hit("facts", this.#lastCounted.fact);
+    this.coverage.hit("facts", fact);
   }
 
   /** Everything that reaches a machine goes into the digest; what people want to see, to the recorder too. */
@@ -570,11 +576,20 @@ export class Simulation {
 
   /** The life of validator `to` that a machine is connected to, if that life agrees. */
   #instance(from: SimulatedNode, to: ValidatorIndex): SimulatedNode | undefined {
-    const lives = this.nodes.filter((node) => node.index === to);
+    const lives = this.#livesOf(to);
     const target = lives[lives.length === 1 ? 0 : this.#sideOf(from, to)] as SimulatedNode;
-    const ownLives = this.nodes.filter((node) => node.index === from.index);
+    const ownLives = this.#livesOf(from.index);
     if (ownLives.length > 1 && ownLives[this.#sideOf(target, from.index)] !== from) return undefined;
     return target;
+  }
+
+  #livesOf(validator: number): readonly SimulatedNode[] {
+    let lives = this.#lives.get(validator);
+    if (lives === undefined) {
+      lives = this.nodes.filter((node) => node.index === validator);
+      this.#lives.set(validator, lives);
+    }
+    return lives;
   }
 
   #sideOf(peer: SimulatedNode, twin: number): number {

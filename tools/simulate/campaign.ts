@@ -3,11 +3,14 @@ import { CampaignReport } from "./campaign-report.js";
 import type { Campaign } from "./options.js";
 import type { Order, Outcome } from "./worker.js";
 
+/** Room for what a history throws away: fewer collections, a twentieth less time. */
+const WORKER_FLAGS = [...process.execArgv, "--max-semi-space-size=64"];
+
 /** Plays a campaign in child processes; each gets its next history when it is done with the one before. */
 export async function runCampaign(campaign: Campaign, program: string): Promise<void> {
   const report = new CampaignReport(campaign);
   const source = new Orders(campaign);
-  const children = Array.from({ length: campaign.jobs }, () => fork(program, ["worker"]));
+  const children = Array.from({ length: campaign.jobs }, () => fork(program, ["worker"], { execArgv: WORKER_FLAGS }));
   // Whole seeds are played, so that the next campaign begins with the one behind them.
   const stop = (): void => source.stop();
   process.once("SIGINT", stop);
