@@ -6,6 +6,7 @@ import {
   blockHash,
   type Certificate,
   type Claim,
+  type CommitProof,
   encodeHeader,
   type Header,
   quorumOf,
@@ -44,6 +45,8 @@ class Forger {
   /** Certificates and blocks that honest machines wrote down. */
   readonly seen: Certificate[] = [];
   readonly blocks = new Map<Digest, Block>();
+  /** Called with each certificate that an honest machine told of. */
+  heard: (certificate: Certificate) => void = () => {};
   readonly #verifier: SetVerifier;
 
   constructor(simulation: Simulation, index: number, random: Random) {
@@ -56,7 +59,11 @@ class Forger {
       const { observe } = node.store;
       node.store.observe = (write) => {
         const { certificates = [] } = write;
-        simulation.queue.after(HEARD_AFTER_MS, () => this.seen.push(...certificates));
+        simulation.queue.after(HEARD_AFTER_MS, () => {
+          const known = this.seen.length;
+          this.seen.push(...certificates);
+          for (const certificate of this.seen.slice(known)) this.heard(certificate);
+        });
         for (const { header, body } of write.proposals ?? []) {
           const block = blockFromBytes(sha256, header, body);
           if (block.ok) this.blocks.set(block.value.hash, block.value);
@@ -221,24 +228,24 @@ function forgedCertificates(seed: number, validators: number): Simulation {
 /** Finality of a block that is certified and not committed: made of its PrepareQC's signatures, of few or of none. */
 function forgedCommits(seed: number, validators: number): Simulation {
   const forger = makeForger(seed, validators);
-  return playRounds(forger, (at) => {
-    const prepare = forger.seen.findLast(({ kind }) => kind === "PREPARE");
-    if (prepare === undefined) return;
+  const few = quorumOf(validators) - 1;
+  let lied = 0;
+  forger.heard = (prepare) => {
+    // At once, before the votes are here that make it true.
+    if (prepare.kind !== "PREPARE" || prepare.view <= lied) return;
+    lied = prepare.view;
     const commit = { ...prepare, kind: "COMMIT" as const };
-    const few = quorumOf(validators) - 1;
-    const lies = [
-      commit,
-      forger.certificate(commit, commit, { signers: few }),
-      { ...commit, signature: forger.random.bytes(32) },
-    ];
-    // Of another block in the same view: whoever believed it would see a fork.
+    // Of another block in the same view: whoever believes it sees a fork.
     const hash = toHex(forger.random.bytes(32)) as Digest;
-    const pair =
-      at % 2 === 0
-        ? { prepare, commit: lies[at % 3] as Certificate }
-        : { prepare: { ...prepare, hash }, commit: { ...commit, hash } };
-    forger.tellAll({ type: "commit-proof", proof: pair });
-  });
+    const pairs: readonly CommitProof[] = [
+      { prepare, commit },
+      { prepare, commit: forger.certificate(commit, commit, { signers: few }) },
+      { prepare, commit: { ...commit, signature: forger.random.bytes(32) } },
+      { prepare: { ...prepare, hash }, commit: { ...forger.certificate(commit), hash } },
+    ];
+    forger.tellAll({ type: "commit-proof", proof: forger.random.pick(pairs) });
+  };
+  return playRounds(forger, () => {});
 }
 
 /** Turns out whether anybody voted for a block that nobody may vote for. */

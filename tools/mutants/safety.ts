@@ -95,14 +95,6 @@ const QUORUMS: readonly Mutation[] = [
     looks: scenario("forged-certificates"),
   },
   {
-    name: "signers-beyond-the-set-accepted",
-    rule: "SAFE-2",
-    edits: [
-      { file: CERTIFICATE, search: "if (n < 32 && certificate.signers >= 2 ** n) return undefined;", replace: "" },
-    ],
-    looks: [...scenario("forger"), ...SWARM],
-  },
-  {
     name: "certificate-signatures-unchecked",
     rule: "SAFE-2",
     edits: [
