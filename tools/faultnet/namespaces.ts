@@ -12,6 +12,8 @@ export interface Place {
 
 export const LOOPBACK: Place = { enter: [], host: "127.0.0.1", gateway: "127.0.0.1" };
 
+/** Of iproute2. */
+const IP = "ip";
 /** Runs beside each other use different networks. */
 const NETWORK = `10.${128 + (process.pid % 120)}`;
 
@@ -60,21 +62,21 @@ export class Namespaces {
     ]) {
       ip("-n", name, ...words);
     }
-    return { enter: ["ip", "netns", "exec", name], host, gateway };
+    return { enter: [IP, "netns", "exec", name], host, gateway };
   }
 
   /** Removes them and their interfaces; a second time does nothing. Processes inside have to be over. */
   close(): void {
     for (const [number, name] of this.#names.splice(0).entries()) {
       // Both ends go at once; those of a namespace would only some time after it.
-      spawnSync("ip", ["link", "delete", `sb${process.pid}o${number}`]);
-      spawnSync("ip", ["netns", "delete", name]);
+      spawnSync(IP, ["link", "delete", `sb${process.pid}o${number}`]);
+      spawnSync(IP, ["netns", "delete", name]);
     }
   }
 }
 
 function ip(...words: readonly string[]): void {
-  const { status, stderr, error } = spawnSync("ip", words, { encoding: "utf8" });
+  const { status, stderr, error } = spawnSync(IP, words, { encoding: "utf8" });
   if (status === 0) return;
   throw new Error(`ip ${words.join(" ")}: ${error?.message ?? stderr.trim()}`);
 }

@@ -157,7 +157,7 @@ function levelAt(samples: readonly NodeSample[], at: number): number | undefined
 }
 
 /** Sum of what a counter grew by; it begins again with the process. */
-export function increase(values: readonly number[]): number {
+function increase(values: readonly number[]): number {
   return values.reduce((sum, value, index) => {
     const last = values[index - 1];
     return last === undefined ? sum : sum + (value >= last ? value - last : value);
