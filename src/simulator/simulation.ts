@@ -366,8 +366,8 @@ export class Simulation {
       try {
         this.#proofs.review(node, this.isResultFinal());
       } catch (error) {
-        // What has rotted on the disk a node in service would stop for.
-        if (!(error instanceof SimulatedStoreError)) throw error;
+        // What has rotted on the disk, or cannot be found there, a node in service would stop for.
+        if (!node.store.isDamaged) throw error;
       }
     }
   }

@@ -174,6 +174,10 @@ export class SimulatedStore implements Store {
     return place;
   }
 
+  get isDamaged(): boolean {
+    return !this.#damage.isEmpty;
+  }
+
   /** What a backup made now would hold. */
   backup(): Contents {
     return copyContents(this.#durable);
