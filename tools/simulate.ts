@@ -5,6 +5,9 @@ import { runShrink } from "./simulate/shrink.js";
 import { runSingle } from "./simulate/single.js";
 import { serve } from "./simulate/worker.js";
 
+// Whoever reads the output may have seen enough.
+process.stdout.on("error", () => process.exit());
+
 /** `npm run sim`: the command line of the simulator. */
 if (process.argv[2] === "worker") serve();
 else {
