@@ -4,7 +4,7 @@ import { certificateScheme, type SchemeName, sha256 } from "../crypto/index.js";
 import { RESULT_CODES } from "../formats/index.js";
 import { outcomeAt, outcomeCount } from "../ledger/index.js";
 import { MEMPOOL_LIMITS } from "../mempool/index.js";
-import { type Digest, type Height, type ValidatorIndex, validatorIndex } from "../primitives/index.js";
+import { type Digest, equalBytes, type Height, type ValidatorIndex, validatorIndex } from "../primitives/index.js";
 import type { Channel, ReplicaEvent, StoreWrite, SubmitVerdict } from "../replica/index.js";
 import { BEHAVIOURS, type BehaviourName, Puppet, Ring } from "./adversaries/index.js";
 import {
@@ -22,7 +22,6 @@ import {
 import { type Consortium, makeConsortium } from "./consortium.js";
 import { Coverage } from "./coverage.js";
 import type { SimulatedStoreFault } from "./damage.js";
-import { SimulatedStoreError } from "./damage.js";
 import { EventQueue } from "./event-queue.js";
 import { CALM_NETWORK, type LinkState, type NetworkPlan, SimulatedNetwork } from "./network.js";
 import { type NodeWorld, SimulatedNode, START_WALL } from "./node.js";
@@ -535,6 +534,11 @@ export class Simulation {
     return true;
   }
 
+  /** A frame leaves a liar's machine that its replica did not send; the checkers see it leave. */
+  inject(liar: SimulatedNode, to: ValidatorIndex, channel: Channel, frame: Uint8Array): void {
+    this.#carry(liar, to, channel, frame);
+  }
+
   #carry(node: SimulatedNode, to: ValidatorIndex, channel: Channel, frame: Uint8Array): boolean {
     if (channel === "consensus") this.#votes.frameLeft(node.index, frame, node.store.durable);
     if (node.isHonest) this.#countFrame(node, frame);
@@ -609,7 +613,18 @@ export class Simulation {
     }
   }
 
+  /** The digest leaves the signature out: what is kept for others has to be what the bank signed. */
+  #checkStoredBatches(node: SimulatedNode, { batches = [] }: StoreWrite): void {
+    for (const { digest, bytes } of batches) {
+      const signed = this.#submissions.get(digest)?.item.bytes;
+      const isSame = signed === undefined || equalBytes(signed, bytes);
+      const rule = "SAFE-7: a batch that is kept is the one that its bank signed";
+      this.#violations.check(isSame, rule, () => `${node.name}: ${digest}`);
+    }
+  }
+
   #writing(node: SimulatedNode, write: StoreWrite): void {
+    if (node.isHonest) this.#checkStoredBatches(node, write);
     this.#violations.check(
       write.record === undefined || this.#outdated.get(node) !== node.life,
       "SAFE-11: an outdated record is signed over no more",
