@@ -181,9 +181,12 @@ function drawRoles(random: Random, validators: number): Roles {
 
 function drawBehaviours(seed: number, liars: readonly number[]): Record<number, readonly BehaviourName[]> {
   const adversaries: Record<number, readonly BehaviourName[]> = {};
+  // Some conspire: all do the same, with what each of them knows.
+  const together = new Random(seed, "conspiracy");
+  const shared = together.chance(0.35) ? together.sample(BEHAVIOUR_NAMES, together.integer(1, 3)) : undefined;
   for (const index of liars) {
     const random = new Random(seed, `liar ${index}`);
-    adversaries[index] = random.sample(BEHAVIOUR_NAMES, random.integer(1, 3));
+    adversaries[index] = shared ?? random.sample(BEHAVIOUR_NAMES, random.integer(1, 3));
   }
   return adversaries;
 }

@@ -281,18 +281,83 @@ function hailstorm(seed: number, validators: number): Simulation {
   return demandSettled(simulation);
 }
 
+/** Behaviours that sign what excludes itself, and say both to one machine. */
+const SELF_CONTRADICTING: readonly BehaviourName[] = ["conflicter", "masked-equivocator", "nuller"];
+
 /** One kind of Byzantine behaviour by f validators, while the network is good: the others go on. */
 const withBehaviour = (behaviour: BehaviourName) => (seed: number, validators: number) => {
   const random = new Random(seed, "scenario");
-  const liars = random.sample(
-    Array.from({ length: validators }, (_, index) => index),
-    Math.floor((validators - 1) / 3),
-  );
-  const adversaries = Object.fromEntries(liars.map((index) => [index, [behaviour]]));
-  const simulation = start(seed, validators, { adversaries, network: { delayMs: [0.5, 15] } });
+  const simulation = start(seed, validators, {
+    adversaries: sameBehaviours(random, validators, [behaviour]),
+    network: { delayMs: [0.5, 15] },
+  });
   demandProgress(simulation, 12, 60_000, "LIVE-3: f liars do not stop the others");
+  if (SELF_CONTRADICTING.includes(behaviour)) {
+    const convicted = new Set(simulation.honest.flatMap(({ replica }) => replica?.evidence() ?? []).map(signerOf));
+    const liars = Object.keys(simulation.options.adversaries ?? {});
+    const detail = (): string => `convicted ${[...convicted].join()} of ${liars.join()}`;
+    simulation.demand(
+      convicted.size === liars.length,
+      "SAFE-10: who signs both of what excludes itself is convicted",
+      detail,
+    );
+  }
   return demandSettled(simulation, [], false);
 };
+
+const signerOf = ({ signer }: { readonly signer: number }): number => signer;
+
+/** The same for f validators. */
+function sameBehaviours(
+  random: Random,
+  validators: number,
+  behaviours: readonly BehaviourName[],
+): Record<number, readonly BehaviourName[]> {
+  const everybody = Array.from({ length: validators }, (_, index) => index);
+  const liars = random.sample(everybody, Math.floor((validators - 1) / 3));
+  return Object.fromEntries(liars.map((index) => [index, behaviours]));
+}
+
+/** What makes liars stronger together than apart. */
+const CONSPIRING: readonly BehaviourName[] = [
+  "accomplice",
+  "hoarder",
+  "yes-man",
+  "conjugate",
+  "nuller",
+  "tail-forker",
+  "claim-liar",
+  "repeater",
+  "certificate-withholder",
+  "proposal-withholder",
+];
+
+/** f colluders in one conspiracy, on a bad network between machines that crash; they never stop (attacks 18 to 22 and 47). */
+function conspiracy(seed: number, validators: number): Simulation {
+  const random = new Random(seed, "scenario");
+  const adversaries = sameBehaviours(random, validators, random.sample(CONSPIRING, 3));
+  const network = { delayMs: [0.5, random.pick([5, 40])] as const, lossRatio: random.pick([0, 0.1, 0.2]) };
+  const simulation = start(seed, validators, { adversaries, network });
+  simulation.load(8, 8_000);
+  for (let round = 0; round < 8 && simulation.violations.length === 0; round += 1) {
+    const { honest, nodes } = simulation;
+    const act = random.fraction();
+    const victim = random.pick(honest);
+    // Liars reach everybody, whatever befalls the others.
+    const left = honest.filter(() => random.chance(0.5));
+    const cut = (from: SimulatedNode, to: SimulatedNode): boolean =>
+      from.isHonest && to.isHonest && left.includes(from) !== left.includes(to);
+    if (act < 0.4) {
+      for (const from of nodes) {
+        for (const to of nodes) simulation.network.setLink(from, to, cut(from, to) ? "swallowing" : "up");
+      }
+    } else if (act < 0.7) victim.crash();
+    simulation.runFor(random.between(200, 1_500));
+    simulation.partition([nodes]);
+    victim.start();
+  }
+  return simulation.violations.length > 0 ? simulation : demandSettled(simulation, [], false);
+}
 
 export const SCENARIOS: readonly Scenario[] = [
   { name: "baseline", what: "no faults: everything final, then silence", run: baseline },
@@ -318,6 +383,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: "hailstorm", what: "kills and restarts without end", run: hailstorm },
   ...DIRECTED_SCENARIOS,
   ...FORGED_SCENARIOS,
+  { name: "conspiracy", what: "f validators collude on a bad network", run: conspiracy },
   ...BEHAVIOUR_NAMES.map((name) => ({ name, what: `f validators: ${name}`, run: withBehaviour(name) })),
 ];
 

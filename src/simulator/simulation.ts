@@ -361,13 +361,8 @@ export class Simulation {
   review(): void {
     this.#promises.review(this.honest.map(promiserOf));
     for (const node of this.honest) {
-      if (node.replica?.readiness().state !== "ready") continue;
-      try {
-        this.#proofs.review(node, this.isResultFinal());
-      } catch (error) {
-        // What has rotted on the disk, or cannot be found there, a node in service would stop for.
-        if (!node.store.isDamaged) throw error;
-      }
+      const isAsked = node.replica?.readiness().state === "ready" && !node.store.isDamaged;
+      if (isAsked) this.#proofs.review(node, this.isResultFinal());
     }
   }
 
@@ -425,6 +420,27 @@ export class Simulation {
   isResultFinal(): boolean {
     const claimed = this.ledger.chain[this.height - 1]?.header.executed.height ?? 0;
     return claimed >= this.ledger.lastEventfulHeight;
+  }
+
+  /** The highest view that an honest machine is in. */
+  get view(): number {
+    return Math.max(0, ...this.honest.map(({ replica }) => replica?.consensus().view ?? 0));
+  }
+
+  /**
+   * Demands that everything submitted becomes final within so many views: time alone would also be kept by a network that
+   * only waits for its timers.
+   */
+  demandFinalWithin(views: number, limitMs: number): void {
+    const first = this.view;
+    const end = this.queue.now + limitMs;
+    const backlog = this.unfinished().length;
+    while (this.unfinished().length > 0 && this.view <= first + views && this.queue.now < end) this.runFor(10);
+    this.demand(
+      this.unfinished().length === 0,
+      "LIVE-1: after healing everything submitted is final within a bound of views",
+      () => `${this.unfinished().length} of ${backlog} are not after ${this.view - first} views; ${this.summary()}`,
+    );
   }
 
   /** States a demand of the scenario as a rule. */

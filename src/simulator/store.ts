@@ -174,6 +174,7 @@ export class SimulatedStore implements Store {
     return place;
   }
 
+  /** For checkers: whether some reads give an error, or nothing, though the bytes were written. */
   get isDamaged(): boolean {
     return !this.#damage.isEmpty;
   }
