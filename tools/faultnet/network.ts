@@ -64,6 +64,15 @@ export class FaultNetwork {
     return this.#scenario.byzantine[bank] === undefined && !this.#twins.includes(bank);
   }
 
+  /** What is wrong from the beginning. */
+  get standingFaults(): readonly { readonly target: string; readonly text: string }[] {
+    const liars = Object.entries(this.#scenario.byzantine);
+    return [
+      ...liars.map(([bank, behaviours]) => ({ target: bank, text: `${bank} lies: ${behaviours.join(", ")}` })),
+      ...this.#twins.map((bank) => ({ target: bank, text: `${bank} lives twice` })),
+    ];
+  }
+
   url(bank: string): string {
     return this.processes.url(bank);
   }

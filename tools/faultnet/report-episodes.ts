@@ -11,6 +11,8 @@ export interface Episode {
   /** Seconds. */
   readonly from: number;
   readonly to: number | undefined;
+  /** Whether it went on until the end, if nothing took it back. */
+  readonly isLasting: boolean;
 }
 
 /** Kinds that say what was seen or done, and do no harm. */
@@ -42,7 +44,16 @@ export function episodesOf(history: History): readonly Episode[] {
   return all.map(({ fault, to }, index) => {
     const { kind, target, text, at, isHealing } = fault;
     const nature = isHealing === true ? "healing" : REMARKS.has(kind) ? "remark" : "fault";
-    return { number: index + 1, nature, kind, target, text, from: at / 1_000, to };
+    return {
+      number: index + 1,
+      nature,
+      kind,
+      target,
+      text,
+      from: at / 1_000,
+      to,
+      isLasting: nature === "fault" && kind !== "reset",
+    };
   });
 }
 

@@ -87,13 +87,13 @@ export function drawTimeline(axis: TimeAxis): string {
   const drawn = placed.map(({ episode, lane, hasRoom, barLeft, barWidth, textAt, anchor, text }) => {
     const top = TOP + lane * LANE + 3;
     const colour = COLOUR_OF[episode.nature];
-    const bar = `<rect x="${round(barLeft)}" y="${top}" width="${round(barWidth)}" height="14" rx="2" fill="${colour}" opacity="${episode.to === undefined ? 1 : 0.32}"/><rect x="${round(barLeft)}" y="${top}" width="3" height="14" fill="${colour}"/>`;
+    const bar = `<rect x="${round(barLeft)}" y="${top}" width="${round(barWidth)}" height="14" rx="2" fill="${colour}" opacity="0.32"/><rect x="${round(barLeft)}" y="${top}" width="3" height="14" fill="${colour}"/>`;
     return hasRoom
       ? `${bar}<text x="${round(textAt)}" y="${top + 11}" class="label ${anchor}">${escape(text)}</text>`
       : bar;
   });
   return `<svg width="${PLOT_WIDTH}" height="${height}" viewBox="0 0 ${PLOT_WIDTH} ${height}" role="img" aria-label="injected faults">
-<text x="${LEFT}" y="20" class="title">Injected faults<tspan class="unit" dx="8">${axis.episodes.length === 0 ? "none" : "seconds since the load began; numbers as in the list below; a bar ends where the fault was taken back"}</tspan></text>
+<text x="${LEFT}" y="20" class="title">Injected faults<tspan class="unit" dx="8">${axis.episodes.length === 0 ? "none" : "seconds since the load began; numbers as in the list below; a bar ends where the fault was taken back, or with the run"}</tspan></text>
 <rect x="${LEFT}" y="${TOP}" width="${INNER}" height="${bottom - TOP}" class="field"/>
 ${timeTicks(axis, bottom)}
 ${drawn.join("\n")}
@@ -102,7 +102,8 @@ ${drawn.join("\n")}
 
 function labelOf(episode: Episode, axis: TimeAxis) {
   const barLeft = xOf(axis, episode.from);
-  const barRight = Math.max(barLeft + 3, xOf(axis, episode.to ?? episode.from));
+  const end = episode.to ?? (episode.isLasting ? axis.to : episode.from);
+  const barRight = Math.max(barLeft + 3, xOf(axis, end));
   const whole = `${episode.number} ${episode.text}`;
   const text = whole.length > LABEL_MAX ? `${whole.slice(0, LABEL_MAX - 1)}…` : whole;
   const width = text.length * CHARACTER + 8;
@@ -140,7 +141,7 @@ function backdrop(axis: TimeAxis, bottom: number): string {
 function legend(series: readonly Series[]): string {
   const colours = coloursOf(series);
   const widthOf = (name: string): number => 24 + name.length * CHARACTER + 18;
-  let x = LEFT + INNER - series.reduce((sum, { name }) => sum + widthOf(name), -18);
+  let x = LEFT + INNER - 8 - series.reduce((sum, { name }) => sum + widthOf(name), -18);
   return series
     .map(({ name, isDashed }, index) => {
       const item = `<line x1="${round(x)}" x2="${round(x + 18)}" y1="16" y2="16" stroke="${colours[index]}" stroke-width="2.4"${isDashed === true ? DASHES : ""}/><text x="${round(x + 24)}" y="20" class="label start">${escape(name)}</text>`;

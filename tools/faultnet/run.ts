@@ -35,7 +35,7 @@ export interface RunOptions {
   readonly inNamespaces?: boolean;
 }
 
-const READY_MS = 90_000;
+const READY_MS = 150_000;
 /** Checked after a run, over all nodes, one at the least of each: portable code takes most of a second for one. */
 const RECEIPTS = 8;
 const AFTER_LAST_STEP_MS = 4_000;
@@ -91,6 +91,7 @@ async function play(
   const { genesis } = network;
   const load = startLoad({ nodes, genesis, recorder, profile: profileOf(scenario, scenario.load) });
   const loadAt = recorder.now();
+  for (const { target, text } of network.standingFaults) recorder.fault({ kind: "byzantine", target, text });
   say(`load for ${scenario.seconds} s, ${scenario.timeline.length} steps`);
   const performed = perform({ scenario, network, load, recorder, loadAt });
   // Whatever was healed last is given some time under load.

@@ -17,7 +17,7 @@ export interface Stage {
 }
 
 const POLL_MS = 100;
-const READY_MS = 60_000;
+const READY_MS = 90_000;
 
 /**
  * Performs a scenario's timeline, one step after the other.

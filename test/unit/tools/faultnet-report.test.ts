@@ -177,6 +177,7 @@ test("labels of faults at the same moment lie in lanes of their own", () => {
   const episodes = [1, 2, 3].map((number) => ({
     ...{ number, nature: "fault" as const, kind: "cut", target: "SBI", text: "links blink", from: 5 },
     to: undefined,
+    isLasting: false,
   }));
   const heights = [...drawTimeline({ from: 0, to: 10, episodes }).matchAll(/y="(\d+)" class="label/g)].map(
     ([, y]) => y,

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { SCENARIOS } from "../../../src/simulator/index.js";
 import { EQUIVALENTS, MUTATIONS } from "../../../tools/mutants/catalogue.js";
 import { edited, type Mutation, MutationError, mutatedFiles } from "../../../tools/mutants/mutation.js";
-import { lineOf, markdown, withTable } from "../../../tools/mutants/report.js";
+import { lineOf, markdown, rowsIn, withTable } from "../../../tools/mutants/report.js";
 import type { Catch, Trial } from "../../../tools/mutants/trial.js";
 
 const ROOT = join(import.meta.dirname, "../../..");
@@ -56,13 +56,25 @@ describe("the report", () => {
   test("says where and how soon a mutation was caught, and by which rule", () => {
     const result = { mutation, trial: { ...trial, caught } };
     expect(lineOf(result)).toContain("some | rule [swarm of 4, seed 3]");
-    expect(markdown([result], [])).toContain("| a-rule | SAFE-1 | some \\| rule | swarm of 4: 3 of 9 |");
+    expect(markdown([mutation], [result], { equivalents: [] })).toContain(
+      "| a-rule | SAFE-1 | some \\| rule | swarm of 4: 3 of 9 |",
+    );
   });
 
   test("does not take code that does not load, or that nothing noticed, for caught", () => {
     expect(lineOf({ mutation, trial })).toContain("SURVIVED 3 histories");
     expect(lineOf({ mutation, trial: { ...trial, broken: "x\nSyntaxError" } })).toContain("DOES NOT LOAD: SyntaxError");
-    expect(markdown([{ mutation, trial }], [])).toContain("**nothing**");
+    expect(markdown([mutation], [{ mutation, trial }], { equivalents: [] })).toContain("**nothing**");
+  });
+
+  test("keeps the rows of what was not tried, and no row of what is no longer there", () => {
+    const other = { ...mutation, name: "other" };
+    const both = [mutation, other].map((one) => ({ mutation: one, trial: { ...trial, caught } }));
+    const older = rowsIn(markdown([mutation, other], both, { equivalents: [] }));
+    const table = markdown([mutation, { name: "newest" }], [{ mutation, trial }], { equivalents: [], older });
+    expect(table).toContain("| a-rule | SAFE-1 | **nothing** | |");
+    expect(table).not.toContain("| other |");
+    expect(markdown([other], [], { equivalents: [], older })).toContain("| other | SAFE-1 | some");
   });
 
   test("replaces what stands between the marks of a document", () => {
