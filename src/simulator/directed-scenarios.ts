@@ -141,32 +141,50 @@ function wrongExecutor(seed: number, validators: number): Simulation {
   return demandSettled(simulation);
 }
 
-/** A disk is put back by seconds: what was signed since is signed by nobody again (SAFE-11, attack 51). */
+/**
+ * A disk is put back by seconds, and the machine comes back among others that are no further: it signs nothing before it
+ * has heard a quorum, and nothing more once it has seen that it signed since (SAFE-11, attack 51).
+ */
 function oldBackup(seed: number, validators: number): Simulation {
   const random = new Random(seed, "scenario");
-  const victim = random.integer(0, validators - 1);
+  const faults = Math.floor((validators - 1) / 3);
+  const [victim, ...cutOff] = random.sample(
+    Array.from({ length: validators }, (_, index) => index),
+    1 + faults,
+  ) as [number, ...number[]];
   const simulation = start(seed, validators, { adversaries: { [victim]: [] } });
   const node = nodeAt(simulation, victim);
-  let voted = new Set<number>();
+  const behind = cutOff.map((index) => nodeAt(simulation, index));
+  const ahead = simulation.nodes.filter((one) => one !== node && !behind.includes(one));
+  let voted: number[] = [];
   const { observe } = node.store;
   node.store.observe = (write: StoreWrite) => {
-    if (write.record !== undefined) voted.add(write.record.view);
+    if (write.record !== undefined) voted.push(write.record.view);
     observe(write);
   };
-  simulation.load(10, 12_000);
-  simulation.runFor(2_000);
+  simulation.load(12, 16_000);
+  simulation.runFor(random.between(1_500, 2_500));
   const backup = node.store.backup();
-  voted = new Set();
-  simulation.runFor(random.between(200, 3_000));
-  const signed = voted;
+  simulation.partition([[node, ...ahead], behind]);
+  voted = [];
+  simulation.runFor(random.between(500, 3_000));
+  const signed = new Set(voted);
   node.crash();
   node.store.restore(backup);
-  voted = new Set();
+  voted = [];
+  simulation.partition([ahead, [node, ...behind]]);
   node.start();
   simulation.runFor(3_000);
-  const again = [...voted].filter((view) => signed.has(view));
+  const again = voted.filter((view) => signed.has(view));
   const rule = "SAFE-11: nothing is signed that may have been signed before";
   simulation.demand(again.length === 0, rule, () => `views ${again.slice(0, 8).join(", ")}`);
+  simulation.partition([simulation.nodes]);
+  simulation.runFor(3_000);
+  voted = [];
+  simulation.runFor(2_000);
+  const isDone = signed.size === 0 || voted.length === 0;
+  const silence = "SAFE-11: a record older than what was signed ends voting";
+  simulation.demand(isDone, silence, () => `${voted.length} votes after ${signed.size} that were forgotten`);
   return demandSettled(simulation);
 }
 

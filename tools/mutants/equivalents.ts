@@ -16,6 +16,18 @@ export const EQUIVALENTS: readonly EquivalentMutation[] = [
       "a replica votes in its current view only, which never lies below the record's; the core asserts it after each event",
   },
   {
+    name: "restart-in-a-view-below-the-record",
+    rule: "SAFE-11",
+    edits: [
+      {
+        file: "src/consensus/state.ts",
+        search: "Math.max(state.head.view + 1, state.record?.view ?? 0)",
+        replace: "state.head.view + 1",
+      },
+    ],
+    because: "the certificate with which that view was entered is durable with the record, and leads to the same view",
+  },
+  {
     name: "parent-below-the-head",
     rule: "SAFE-5",
     edits: [

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
 import { EQUIVALENTS, MUTATIONS } from "./catalogue.js";
 import { type Look, lookName, type Mutation, mutatedFiles } from "./mutation.js";
-import { isCaught, json, lineOf, markdown, type Result, withTable } from "./report.js";
+import { isCaught, json, lineOf, markdown, type Result, rowsIn, withTable } from "./report.js";
 import { Scratch, type Trial } from "./trial.js";
 
 interface Options {
@@ -27,7 +27,7 @@ const count = (text: string): number => {
 
 const program = new Command("mutants")
   .description("Takes rules out of a copy of the code, one at a time; exits with 1 if the simulator misses one.")
-  .option("--only <name>", "mutations whose name begins like this")
+  .option("--only <names>", "mutations whose name begins with one of these, separated by commas")
   .option("--jobs <count>", "processes", count, 1)
   .option("--seeds <count>", "histories to look at, in place of each mutation's own number", count)
   .option("--list", "names them and runs nothing")
@@ -36,7 +36,9 @@ const program = new Command("mutants")
   .parse();
 const options = program.opts<Options>();
 
-const wanted = MUTATIONS.filter(({ name }) => options.only === undefined || name.startsWith(options.only)).map(
+const isWanted = (name: string): boolean =>
+  options.only === undefined || options.only.split(",").some((start) => name.startsWith(start));
+const wanted = MUTATIONS.filter(({ name }) => isWanted(name)).map(
   (mutation): Mutation =>
     options.seeds === undefined
       ? mutation
@@ -84,6 +86,13 @@ async function control(scratch: Scratch, results: readonly Result[]): Promise<Tr
   return trial;
 }
 
+/** Rows of mutations that were not tried stay as they are. */
+function writeDocument(results: readonly Result[]): void {
+  const document = readFileSync(DOCUMENT, "utf8");
+  const table = markdown(MUTATIONS, results, { equivalents: EQUIVALENTS, older: rowsIn(document) });
+  writeFileSync(DOCUMENT, withTable(document, table));
+}
+
 async function run(): Promise<void> {
   // Before anything is played: each of them has to fit the code as it is now.
   for (const mutation of wanted) mutatedFiles(ROOT, mutation);
@@ -98,9 +107,9 @@ async function run(): Promise<void> {
   try {
     const results = await tryAll(scratches);
     const trial = await control(scratches[0] as Scratch, results);
-    const table = markdown(results, EQUIVALENTS);
+    const table = markdown(wanted, results, { equivalents: EQUIVALENTS });
     process.stdout.write(`${options.json === true ? json(results, trial) : table}\n`);
-    if (options.writeDocs === true) writeFileSync(DOCUMENT, withTable(readFileSync(DOCUMENT, "utf8"), table));
+    if (options.writeDocs === true) writeDocument(results);
     const missed = results.filter((result) => !isCaught(result));
     progress(`${results.length - missed.length} of ${results.length} mutations are caught`);
     const isSound = trial === undefined || (trial.caught === undefined && trial.broken === undefined);

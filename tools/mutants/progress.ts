@@ -23,14 +23,6 @@ const RESTARTS: readonly Mutation[] = [
     looks: SWARM,
   },
   {
-    name: "restart-in-a-view-below-the-record",
-    rule: "SAFE-11",
-    edits: [
-      { file: STATE, search: "Math.max(state.head.view + 1, state.record?.view ?? 0)", replace: "state.head.view + 1" },
-    ],
-    looks: SWARM,
-  },
-  {
     name: "lost-record-votes",
     rule: "SAFE-11",
     edits: [{ file: REPLICA, search: "self: options.mayVote ? self : undefined,", replace: "self," }],
@@ -71,18 +63,6 @@ const RESTARTS: readonly Mutation[] = [
       },
     ],
     looks: scenario("old-backup"),
-  },
-  {
-    name: "certificates-not-compared-with-the-record",
-    rule: "SAFE-11",
-    edits: [
-      {
-        file: PROGRESS,
-        search: "    compareRecord(step, certificate);\n    slot.prepare = certificate;",
-        replace: "    slot.prepare = certificate;",
-      },
-    ],
-    looks: scenario("old-backup", 40),
   },
   {
     name: "own-blocks-not-restored",

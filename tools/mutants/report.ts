@@ -20,20 +20,36 @@ export function lineOf({ mutation: { name, rule }, trial }: Result): string {
   return `${name} (${rule}): ${caught.rule} [${lookName(caught.look)}, seed ${caught.seed}] ${time}`;
 }
 
-/** The table of docs/testing.md. */
-export function markdown(results: readonly Result[], equivalents: readonly EquivalentMutation[]): string {
-  const rows = results.map((result) => {
-    const { name, rule } = result.mutation;
-    const { caught } = result.trial;
-    if (caught === undefined) return `| ${name} | ${rule} | **nothing** | |`;
-    return `| ${name} | ${rule} | ${escaped(caught.rule)} | ${lookName(caught.look)}: ${caught.seed} of ${caught.look.seeds} |`;
-  });
+function rowOf({ mutation: { name, rule }, trial: { caught } }: Result): string {
+  if (caught === undefined) return `| ${name} | ${rule} | **nothing** | |`;
+  return `| ${name} | ${rule} | ${escaped(caught.rule)} | ${lookName(caught.look)}: ${caught.seed} of ${caught.look.seeds} |`;
+}
+
+/** The rows of a table that `markdown` made, by the mutation's name. */
+export function rowsIn(table: string): ReadonlyMap<string, string> {
+  const lines = table.split("\n").filter((line) => line.startsWith("| "));
+  return new Map(lines.map((line) => [line.split(" | ")[0]?.slice(2) ?? "", line]));
+}
+
+/**
+ * The table of docs/testing.md.
+ *
+ * @param older rows of an earlier table, kept for mutations that were not tried this time
+ */
+export function markdown(
+  catalogue: readonly Pick<Mutation, "name">[],
+  results: readonly Result[],
+  options: { readonly equivalents: readonly EquivalentMutation[]; readonly older?: ReadonlyMap<string, string> },
+): string {
+  const { equivalents, older } = options;
+  const newer = new Map(results.map((result) => [result.mutation.name, rowOf(result)]));
+  const rows = catalogue.flatMap(({ name }) => newer.get(name) ?? older?.get(name) ?? []);
   return [
     "| mutation | rule | caught by | seeds needed |",
     "| --- | --- | --- | --- |",
     ...rows,
     "",
-    "Not looked for, since nobody could see a difference:",
+    "Not looked for, since no history could show a difference:",
     "",
     "| mutation | rule | why |",
     "| --- | --- | --- |",

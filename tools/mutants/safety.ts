@@ -249,8 +249,14 @@ const VOTES: readonly Mutation[] = [
         search: "return !record.prepared && (record.hash === undefined || record.hash === subject.hash);",
         replace: "return true;",
       },
+      {
+        file: STEP,
+        search:
+          "if (block !== undefined) state.candidates.set(record.view, { block, arrivedWall: context.wall, refused: false });",
+        replace: "void block;",
+      },
     ],
-    looks: SWARM,
+    looks: scenario("second-block"),
   },
   {
     name: "commit-another-block-than-prepared",
@@ -277,7 +283,7 @@ const VOTES: readonly Mutation[] = [
       },
       WITHOUT_ASSERTION,
     ],
-    looks: SWARM,
+    looks: [...scenario("lone-certificate-holder"), ...SWARM],
   },
   {
     name: "record-keeps-no-hash",
@@ -302,7 +308,7 @@ const VOTES: readonly Mutation[] = [
       },
       WITHOUT_ASSERTION,
     ],
-    looks: SWARM,
+    looks: [...scenario("lone-certificate-holder"), ...SWARM],
   },
   {
     name: "vote-before-it-is-durable",
@@ -544,7 +550,7 @@ const BLOCKS: readonly Mutation[] = [
         replace: "const seen = orderedOn(branch.slice(0, 0));",
       },
     ],
-    looks: [...scenario("repeater"), ...SWARM],
+    looks: scenario("wrong-links"),
   },
   {
     name: "batch-twice-in-the-ledger",
