@@ -5,8 +5,9 @@ export {
   type BehaviourName as ProcessBehaviourName,
   Puppet,
 } from "./adversaries/index.js";
+export { CampaignCoverage, RULES, type Tally } from "./campaign-coverage.js";
 export type { Violation } from "./checkers/index.js";
-export { CampaignCoverage, type CoverageCounts, RULES, type Tally } from "./coverage.js";
+export type { CoverageCounts } from "./coverage.js";
 export { drawPlan, type Plan, parsePlan } from "./plan.js";
 export { Random } from "./random.js";
 export { type History, type RecordedFrame, type RecordedMark, recording } from "./recorder.js";

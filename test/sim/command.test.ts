@@ -101,7 +101,7 @@ describe("coverage", () => {
   test("counts the rules that docs/protocol.md numbers", () => {
     const text = readFileSync("docs/protocol.md", "utf8");
     const rules = [...text.matchAll(/^\| ((?:SAFE|LIVE|PACE|SYNC)-\d+) \|/gm)].map(([, rule]) => rule);
-    expect([...RULES].toSorted()).toEqual(rules.toSorted());
+    expect(new Set(RULES)).toEqual(new Set(rules));
   });
 
   test("adds histories up, and keeps what never happened with zeros", () => {

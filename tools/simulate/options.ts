@@ -1,6 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { VALIDATORS_MAX, VALIDATORS_MIN } from "../../src/primitives/index.js";
-import { NEGATIVE_CONTROL, SCENARIOS, type Scenario } from "../../src/simulator/index.js";
+import { COLLUDING_CONTROL, NEGATIVE_CONTROL, SCENARIOS, type Scenario } from "../../src/simulator/index.js";
 
 const JOBS_MAX = 64;
 
@@ -130,11 +130,11 @@ Exit code: 0 no rule was broken, 1 a rule was broken, 2 the options make no sens
 /** Commander puts a sentence of ours behind one of its own; both on one line. */
 const oneLine = (text: string): string => `${text.trim().replaceAll("\n", " ")}\n`;
 
-const names = (): readonly string[] => [...SCENARIOS, NEGATIVE_CONTROL].map(({ name }) => name);
+const names = (): readonly string[] => [...SCENARIOS, NEGATIVE_CONTROL, COLLUDING_CONTROL].map(({ name }) => name);
 
 /** The scenario of that name. */
 export const scenarioNamed = (wanted: string): Scenario | undefined =>
-  [...SCENARIOS, NEGATIVE_CONTROL].find(({ name }) => name === wanted);
+  [...SCENARIOS, NEGATIVE_CONTROL, COLLUDING_CONTROL].find(({ name }) => name === wanted);
 
 /** What the command line asks for. Ends the process with 2, and one sentence, where it makes no sense. */
 export function readTask(argv: readonly string[]): Task {
