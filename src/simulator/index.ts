@@ -3,7 +3,9 @@ export {
   BEHAVIOURS as PROCESS_BEHAVIOURS,
   type BehaviourName,
   type BehaviourName as ProcessBehaviourName,
+  forgeReceipts,
   Puppet,
+  Ring,
 } from "./adversaries/index.js";
 export { CampaignCoverage, RULES, type Tally } from "./campaign-coverage.js";
 export type { Violation } from "./checkers/index.js";

@@ -56,6 +56,7 @@ const ATTACKS: Readonly<Record<string, string>> = {
   poisoner: "attack 10",
   forger: "attacks 2, 3 and 4",
   flooder: "attacks 41, 42, 62 and 71",
+  conspiracy: "attacks 18, 19, 22, 26 and 47",
 };
 const CITED = SCENARIOS.map((scenario) => ({ ...scenario, attacks: ATTACKS[scenario.name] ?? "no attack" }));
 
@@ -72,11 +73,18 @@ describe.each(CITED)("$name ($attacks): $what", ({ name, run }) => {
   });
 });
 
-test.each(["total-blackout", "twins", "conflicter", "poisoner", "silent-leader", "leader-down"])(
-  "%s with seven validators, two of them faulty",
-  (wanted) => {
-    const scenario = SCENARIOS.find(({ name }) => name === wanted);
-    const simulation = scenario?.run(1, 7);
-    expect(simulation?.violations, simulation?.summary()).toEqual([]);
-  },
-);
+test.each([
+  "total-blackout",
+  "twins",
+  "conflicter",
+  "poisoner",
+  "silent-leader",
+  "leader-down",
+  "accomplice",
+  "conjugate",
+  "conspiracy",
+])("%s with seven validators, two of them faulty", (wanted) => {
+  const scenario = SCENARIOS.find(({ name }) => name === wanted);
+  const simulation = scenario?.run(1, 7);
+  expect(simulation?.violations, simulation?.summary()).toEqual([]);
+});

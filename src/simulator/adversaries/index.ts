@@ -12,6 +12,7 @@ import * as voters from "./voters.js";
 import * as withholders from "./withholders.js";
 
 export { type Behaviour, Puppet } from "./puppet.js";
+export { forgeReceipts } from "./receipts.js";
 export { Ring } from "./ring.js";
 
 /** Every Byzantine behaviour by name. */

@@ -100,6 +100,11 @@ export class Ring {
     return certificate;
   }
 
+  /** One signature out of votes, whether they verify or not. */
+  combine(votes: readonly Vote[]): Uint8Array | undefined {
+    return this.#verifier.combine(votes);
+  }
+
   /** The sum of two signatures, as a certificate would hold it; undefined where the scheme adds nothing up. */
   sum(left: Uint8Array, right: Uint8Array): Uint8Array | undefined {
     const sum = this.#verifier.combine([
