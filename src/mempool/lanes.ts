@@ -1,6 +1,7 @@
 import { type BatchKind, TRANSFER_FIELDS, TRANSFER_FLAGS } from "../formats/index.js";
 import { LANES, type Lane, RECORD_BYTES } from "../primitives/index.js";
 
+const { flags: FLAGS, priority: PRIORITY } = TRANSFER_FIELDS;
 /** Transfers that finish what another one began: they fit into the low byte of the flags. */
 const COMPLETES = TRANSFER_FLAGS.post_pending | TRANSFER_FLAGS.void_pending;
 
@@ -24,8 +25,8 @@ export function laneOf(kind: BatchKind, records: Uint8Array): Lane {
   if (fixed !== undefined) return fixed;
   let lane: Lane = "control";
   for (let at = 0; at < records.length; at += RECORD_BYTES) {
-    if (((records[at + TRANSFER_FIELDS.flags] as number) & COMPLETES) !== 0) continue;
-    if (records[at + TRANSFER_FIELDS.priority] === 0) return "usual";
+    if (((records[at + FLAGS] as number) & COMPLETES) !== 0) continue;
+    if (records[at + PRIORITY] === 0) return "usual";
     lane = "urgent";
   }
   return lane;
