@@ -1,5 +1,5 @@
 import type { Timing } from "../consensus/index.js";
-import { blockFromBytes, decodeMessage, LAN_TIMING } from "../consensus/index.js";
+import { blockFromBytes, LAN_TIMING } from "../consensus/index.js";
 import { certificateScheme, type SchemeName, sha256 } from "../crypto/index.js";
 import { RESULT_CODES } from "../formats/index.js";
 import { outcomeAt, outcomeCount } from "../ledger/index.js";
@@ -19,17 +19,16 @@ import {
   Violations,
   VoteRules,
 } from "./checkers/index.js";
+import { Chronicle } from "./chronicle.js";
 import { type Consortium, makeConsortium } from "./consortium.js";
-import { Coverage } from "./coverage.js";
+import type { Coverage } from "./coverage.js";
 import type { SimulatedStoreFault } from "./damage.js";
 import { EventQueue } from "./event-queue.js";
 import { CALM_NETWORK, type LinkState, type NetworkPlan, SimulatedNetwork } from "./network.js";
 import { type NodeWorld, SimulatedNode, START_WALL } from "./node.js";
 import { Random } from "./random.js";
-import { type Recorder, waitingRecorder } from "./recorder.js";
 import type { DiskPlan } from "./store.js";
 import type { Contents } from "./store-contents.js";
-import { Trace } from "./trace.js";
 import { type WorkItem, Workload } from "./workload.js";
 
 export interface SimulationOptions {
@@ -89,13 +88,11 @@ export class Simulation {
   /** Instances: the validators in order, then second lives of twins. */
   readonly nodes: readonly SimulatedNode[];
   readonly ledger: LedgerRules;
-  readonly coverage = new Coverage();
+  readonly #chronicle = new Chronicle(() => this.queue.now);
   readonly #violations = new Violations(
     () => this.queue.now,
     (rule) => this.coverage.hit("checks", rule),
   );
-  readonly #trace = new Trace();
-  readonly #recorder: Recorder | undefined = waitingRecorder();
   readonly #votes: VoteRules;
   readonly #promises: Promises;
   readonly #proofs: ProofRules;
@@ -117,7 +114,6 @@ export class Simulation {
   /** What all clocks are off by together, and the newest time that was shown before they jumped. */
   #clockStepMs = 0;
   #wallBefore = 0;
-  readonly #factOfCode = new Map<number, string>();
   #submitted = 0;
   #resultsCounted = 0;
   #loads = 0;
@@ -138,7 +134,7 @@ export class Simulation {
     const twins = options.twins ?? [];
     const instances = [...Array.from({ length: validators }, (_, index) => index), ...twins];
     this.nodes = instances.map((index, id) => this.#makeNode(validatorIndex(index), id));
-    this.#recorder?.begin(this.nodes.map(({ name, index, isHonest }) => ({ name, validator: index, isHonest })));
+    this.#chronicle.begin(this.nodes);
     for (const [index, names] of Object.entries(options.adversaries ?? {})) this.#addPuppet(Number(index), names);
     const isHonest = (index: number): boolean => this.keepsItsWord(index);
     const mayVote = (index: number): boolean => this.nodes[index]?.mayVote === true;
@@ -175,13 +171,18 @@ export class Simulation {
     return this.#violations.all;
   }
 
+  /** What this history touched so far. */
+  get coverage(): Coverage {
+    return this.#chronicle.coverage;
+  }
+
   /** SHA-256 of the history so far. */
   get digest(): string {
-    return this.#trace.digest();
+    return this.#chronicle.digest;
   }
 
   get events(): number {
-    return this.#trace.events;
+    return this.#chronicle.events;
   }
 
   /** Height of the ledger: the highest that an honest machine finalised. */
@@ -301,8 +302,7 @@ export class Simulation {
 
   /** Writes down that something befell the machines. */
   note(what: string): void {
-    this.#trace.record(this.queue.now, what);
-    this.#recorder?.mark(this.queue.now, undefined, "fault", what);
+    this.#chronicle.note(what);
   }
 
   /** Machines in different groups do not reach each other; one that is in no group reaches nobody. */
@@ -519,7 +519,7 @@ export class Simulation {
     return {
       queue: this.queue,
       wall: () => this.#trueWall(),
-      record: (what, content) => this.#record(what, content),
+      record: (what, content) => this.#chronicle.record(what, content),
       send: (node, to, channel, frame) => this.#send(node, to, channel, frame),
       observed: (node, event) => {
         if (node.isHonest) this.#observed(node, event);
@@ -557,41 +557,15 @@ export class Simulation {
 
   #carry(node: SimulatedNode, to: ValidatorIndex, channel: Channel, frame: Uint8Array): boolean {
     if (channel === "consensus") this.#votes.frameLeft(node.index, frame, node.store.durable);
-    if (node.isHonest) this.#countFrame(node, frame);
+    if (node.isHonest) this.#chronicle.countFrame(node, frame);
     const target = this.#instance(node, to);
     if (target === undefined) return false;
     for (const reaction of this.#puppets.get(to)?.heard(node.index, frame) ?? []) {
       this.queue.after(0, () => this.#carry(target, reaction.to, "consensus", reaction.frame));
     }
     const isTaken = this.network.send(node, target, channel, frame);
-    this.#recorder?.sent(this.queue.now, { from: node.id, to: target.id, isTaken }, frame);
+    this.#chronicle.sent(node, target, frame, isTaken);
     return isTaken;
-  }
-
-  /** Kinds of messages that honest machines send. The first two bytes tell the kind; one frame of each is decoded. */
-  #countFrame(node: SimulatedNode, frame: Uint8Array): void {
-    const code = ((frame[0] ?? 0) << 8) | (frame[1] ?? 0);
-    let fact = this.#factOfCode.get(code);
-    if (fact === undefined) {
-      const decoded = decodeMessage(sha256, node.index, frame);
-      if (!decoded.ok) return;
-      fact = `sent ${decoded.value.type}`;
-      this.#factOfCode.set(code, fact);
-    }
-    this.coverage.hit("facts", fact);
-  }
-
-  /** Everything that reaches a machine goes into the digest; what people want to see, to the recorder too. */
-  #record(what: string, content: Uint8Array | undefined): void {
-    const { now } = this.queue;
-    this.#trace.record(now, what, content);
-    if (this.#recorder === undefined) return;
-    const [event = "", machine = ""] = content === undefined ? what.split(" ") : [];
-    if (content !== undefined)
-      this.#recorder.arrived(now, what.slice(what.indexOf(">") + 1).split(" ")[0] ?? "", content);
-    else if (event === "start" || event === "crash" || event === "submit")
-      this.#recorder.mark(now, machine, event, what);
-    else if (event === "disk-failed" || event === "disk-lies") this.#recorder.mark(now, machine, "disk", what);
   }
 
   /** The life of validator `to` that a machine is connected to, if that life agrees. */
@@ -666,31 +640,24 @@ export class Simulation {
   }
 
   #observed(node: SimulatedNode, event: ReplicaEvent): void {
-    const { coverage } = this;
+    this.#chronicle.observed(node, event);
     const violations = this.#violations;
     const accuse = (signer: number, rule: string, detail: string): void =>
       violations.check(!this.keepsItsWord(signer), rule, () => `${node.name} about ${signer}: ${detail}`);
     switch (event.type) {
       case "peer-fault":
-        coverage.hit("facts", "peer at fault");
-        this.#recorder?.mark(this.queue.now, node.name, "fact", `finds ${event.peer} at fault: ${event.reason}`);
         accuse(event.peer, "no honest validator is refused as a liar", event.reason);
         return;
       case "evidence": {
         const { signer, view, votes } = event.equivocation;
-        coverage.hit("facts", "evidence");
-        this.#recorder?.mark(this.queue.now, node.name, "fact", `has evidence against ${signer} in view ${view}`);
         accuse(signer, "SAFE-10: evidence names liars only", `view ${view}, ${JSON.stringify(votes)}`);
         return;
       }
       case "store-failed":
-        coverage.hit("facts", "store failed");
-        this.#recorder?.mark(this.queue.now, node.name, "disk", `store failed: ${event.failure.code}`);
         this.queue.after(0, () => node.crash());
         this.queue.after(this.#random.between(200, 2_000), () => node.start());
         return;
       case "catching-up":
-        coverage.hit("facts", "catching up");
         this.rangesFetched += 1;
         return;
       case "agreement":
@@ -719,8 +686,6 @@ export class Simulation {
     accuse: (signer: number, rule: string, detail: string) => void,
   ): void {
     const violations = this.#violations;
-    this.coverage.hit("facts", nameOfFact(fact));
-    this.#recordFact(node, fact);
     switch (fact.type) {
       case "finalized":
         this.ledger.finalized(node.name, fact.blocks);
@@ -753,17 +718,6 @@ export class Simulation {
     }
   }
 
-  #recordFact(node: SimulatedNode, fact: AgreementFact): void {
-    const recorder = this.#recorder;
-    const { now } = this.queue;
-    if (fact.type === "view-entered") recorder?.mark(now, node.name, "view", `view ${fact.view} by ${fact.by}`);
-    else if (fact.type === "finalized") {
-      for (const { header, hash } of fact.blocks) {
-        recorder?.mark(now, node.name, "final", `height ${header.height}, view ${header.view}, ${hash.slice(0, 8)}`);
-      }
-    } else if (fact.type !== "prepared") recorder?.mark(now, node.name, "fact", nameOfFact(fact));
-  }
-
   #trueWall(): number {
     return START_WALL + this.queue.now + this.#clockStepMs;
   }
@@ -788,24 +742,6 @@ export class Simulation {
 const promiserOf = (node: SimulatedNode): Promiser => ({ name: node.name, durable: node.store.durable });
 
 type AgreementFact = Extract<ReplicaEvent, { type: "agreement" }>["fact"];
-
-/** As coverage knows it. */
-function nameOfFact(fact: AgreementFact): string {
-  switch (fact.type) {
-    case "view-entered":
-      return `view entered by ${fact.by}`;
-    case "timed-out":
-      return `timed out: ${fact.reason}`;
-    case "proposed":
-      return fact.batches === 0 ? "proposed an empty block" : "proposed batches";
-    case "proposal-refused":
-      return "proposal refused";
-    case "bad-votes":
-      return "bad votes";
-    default:
-      return fact.type;
-  }
-}
 
 /** A running simulation with everything on its way. */
 export const simulate = (options: SimulationOptions): Simulation => new Simulation(options);
