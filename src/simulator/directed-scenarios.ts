@@ -262,6 +262,54 @@ function halfHeardPayment(seed: number, validators: number): Simulation {
   return demandSettled(simulation, [nodeAt(simulation, 0)]);
 }
 
+/** A payment of which only the machine knows that took it in, and nothing else to do: it is told again (LIVE-5). */
+function unheardPayment(seed: number, validators: number): Simulation {
+  const simulation = start(seed, validators);
+  simulation.runFor(700);
+  const node = nodeAt(simulation, 1 + (seed % (validators - 1)));
+  simulation.partition([simulation.nodes.filter((other) => other !== node), [node]], "swallowing");
+  simulation.submit(node);
+  simulation.runFor(100);
+  return demandSettled(simulation);
+}
+
+/** Everything stops when a payment is executed and its result not yet claimed: somebody claims it afterwards (PACE-4). */
+function unclaimedResult(seed: number, validators: number): Simulation {
+  const random = new Random(seed, "scenario");
+  const simulation = start(seed, validators, { checkpointBlocks: 1, network: { delayMs: [1, 3] } });
+  simulation.runFor(700);
+  simulation.submit();
+  simulation.runUntil({ height: 1, limitMs: 20_000 });
+  simulation.runFor(random.between(2, 9));
+  for (const node of simulation.nodes) node.crash();
+  for (const node of simulation.nodes) node.start();
+  return demandSettled(simulation);
+}
+
+/** A machine misses dozens of blocks, again and again, and the first whom it may ask lies about them (attacks 62, 63 and 68). */
+function poisonedCatchUp(seed: number, validators: number): Simulation {
+  const random = new Random(seed, "scenario");
+  const adversaries = { 0: ["sync-poisoner"] } as const;
+  const simulation = start(seed, validators, { adversaries, network: { delayMs: [0.2, 1] } });
+  const late = nodeAt(simulation, 1 + (seed % (validators - 1)));
+  for (let round = 0; round < 4 && simulation.violations.length === 0; round += 1) {
+    late.crash();
+    simulation.load(40, simulation.queue.now + 900);
+    simulation.runFor(1_000 + random.between(0, 200));
+    for (const node of simulation.nodes) {
+      simulation.network.slowDown(late, node, 40);
+      simulation.network.slowDown(node, late, 40);
+    }
+    late.start();
+    const { height } = simulation;
+    simulation.runFor(4_500);
+    const reached = late.replica?.head().height ?? 0;
+    const rule = "SYNC-1: a liar holds up nobody who catches up";
+    simulation.demand(reached >= height, rule, () => `at ${reached} of ${height}`);
+  }
+  return demandSettled(simulation);
+}
+
 /** Every link is slower than the largest first timeout allows for: views have to grow until they are long enough (PACE-1). */
 function slowLinks(seed: number, validators: number): Simulation {
   const simulation = start(seed, validators, { network: { delayMs: [1_500, 1_600] } });
@@ -296,8 +344,8 @@ function fewEmptyBlocks(seed: number, validators: number): Simulation {
 function greedyReader(seed: number, validators: number): Simulation {
   const simulation = start(seed, validators, { adversaries: { 0: [] }, network: { delayMs: [0.2, 1] } });
   const asked = nodeAt(simulation, 1);
-  simulation.load(20, 3_000);
-  simulation.runFor(4_000);
+  simulation.load(20, 1_000);
+  simulation.runFor(2_500);
   let reads = 0;
   const { store } = asked;
   const block = store.block.bind(store);
@@ -309,9 +357,9 @@ function greedyReader(seed: number, validators: number): Simulation {
   });
   const isRange = seed % 2 === 0;
   const hash = simulation.ledger.chain[0]?.hash as Digest;
-  for (let round = 0; round < 3; round += 1) {
+  for (let round = 0; round < 2; round += 1) {
     reads = 0;
-    for (let at = 0; at < 4_000; at += 1) {
+    for (let at = 0; at < 1_500; at += 1) {
       const frame = isRange
         ? encodeMessage({ type: "get-range", from: 1 as Height, count: 256 })
         : encodeMessage({ type: "get-blocks", hash, count: 1 });
@@ -438,6 +486,9 @@ export const DIRECTED_SCENARIOS = [
   { name: "last-commit", what: "a restart between finality and its delivery", run: lastCommit },
   { name: "one-way-link", what: "one machine is down, one link dead in one direction", run: oneWayLink },
   { name: "half-heard-payment", what: "two machines know of a payment, the leader is down", run: halfHeardPayment },
+  { name: "unheard-payment", what: "one machine alone knows of a payment", run: unheardPayment },
+  { name: "unclaimed-result", what: "all stop between a payment's execution and its claim", run: unclaimedResult },
+  { name: "poisoned-catch-up", what: "a machine is behind, and a liar is asked first", run: poisonedCatchUp },
   { name: "slow-links", what: "links slower than any first timeout", run: slowLinks },
   { name: "few-empty-blocks", what: "single payments with pauses", run: fewEmptyBlocks },
   { name: "greedy-reader", what: "requests without end", run: greedyReader },

@@ -449,12 +449,48 @@ function falseAlarm(seed: number, validators: number): Simulation {
   return demandSettled(simulation);
 }
 
+/** Sizes of what a machine keeps, of votes for any view and of what is over (SAFE-9, attacks 41 and 71). */
+function boundedMemory(seed: number, validators: number): Simulation {
+  const forger = makeForger(seed, validators);
+  const { simulation, index, epoch } = forger;
+  const views = 41;
+  const check = (): void => {
+    for (const { replica, name } of simulation.honest) {
+      const size = replica?.footprint();
+      const at = replica?.consensus();
+      if (size === undefined || at === undefined) continue;
+      const open = at.view - at.finalizedView + views;
+      const isBounded =
+        size.votes <= 3 * validators * views &&
+        size.candidates <= views &&
+        size.certificates <= open &&
+        size.blocks <= open;
+      const detail = (): string => `${name}: ${JSON.stringify({ ...size, open })}`;
+      simulation.demand(isBounded, "SAFE-9: what is kept is bounded by the window of views", detail);
+    }
+  };
+  simulation.load(25, 3_000);
+  simulation.runFor(3_000);
+  check();
+  simulation.runFor(2_000);
+  const { view } = forger;
+  for (let by = 1; by <= 600; by += 1) {
+    const subject = { kind: "TIMEOUT", epoch, view: (view + by) as View, hash: ZERO_DIGEST } as const;
+    const vote = { ...subject, signer: index, signature: forger.sign(index, subject), certificate: undefined };
+    forger.tellAll({ type: "vote", vote });
+  }
+  simulation.runFor(100);
+  check();
+  return demandSettled(simulation);
+}
+
 export const FORGED_SCENARIOS = [
   { name: "forged-certificates", what: "skips that nobody made, through every door", run: forgedCertificates },
   { name: "forged-commits", what: "finality made of other signatures", run: forgedCommits },
   { name: "wrong-blocks", what: "the first block with one thing wrong", run: wrongBlocks },
   { name: "wrong-links", what: "blocks that hang wrongly from those before", run: wrongLinks },
   { name: "second-block", what: "a leader's other block after a restart", run: secondBlock },
+  { name: "bounded-memory", what: "votes for any view, and views that are over", run: boundedMemory },
   { name: "accused", what: "contradictory votes become evidence, forged ones do not", run: accused },
   { name: "false-alarm", what: "one validator asks to leave every view", run: falseAlarm },
 ];

@@ -98,6 +98,8 @@ function leaderDown(seed: number, validators: number): Simulation {
   for (const node of down) node.crash();
   simulation.runFor(3_000);
   demandProgress(simulation, 20, 20_000, "PACE-5: views of leaders that are away are left at once");
+  const left = simulation.coverage.counts.facts["timed out: leader-inactive"] ?? 0;
+  simulation.demand(left > 0, "PACE-5: a leader that is away is not waited for", () => simulation.summary());
   return demandSettled(simulation, down);
 }
 

@@ -78,4 +78,42 @@ export const EQUIVALENTS: readonly EquivalentMutation[] = [
     because:
       "no other signed bytes of this version have a vote's form and length; the tag keeps it so for kinds still to come",
   },
+  {
+    name: "missing-certificates-not-fetched",
+    rule: "LIVE-5",
+    edits: [
+      {
+        file: "src/replica/fetcher.ts",
+        search: 'if (to !== undefined) this.#send(to, { type: "get-certificates", first, last });',
+        replace: "void to;\n    void first;\n    void last;",
+      },
+    ],
+    because:
+      "time alone is lost: status, votes and headers carry them too, and who lacks one gives up its own turns only",
+  },
+  {
+    name: "own-proposal-not-repeated",
+    rule: "LIVE-3",
+    edits: [
+      {
+        file: "src/consensus/step.ts",
+        search: "if (candidate?.block.hash === subject.hash) {",
+        replace: "if (candidate?.block.hash === subject.hash && state.pace.currentAtLastTick !== subject.view) {",
+      },
+    ],
+    because: "time alone is lost: the leader's own TIMEOUT ends the view for all",
+  },
+  {
+    name: "unvoted-candidate-dropped",
+    rule: "LIVE-5",
+    edits: [
+      {
+        file: "src/consensus/progress.ts",
+        search: "if (candidate?.block.hash !== certificate.hash) return undefined;",
+        replace:
+          "if (candidate?.block.hash !== certificate.hash || !step.state.blocks.has(certificate.hash)) return undefined;",
+      },
+    ],
+    because: "time alone is lost: the block is fetched from those that signed its certificate",
+  },
 ];

@@ -128,7 +128,7 @@ const RESTARTS: readonly Mutation[] = [
         replace: "void timestamp;",
       },
     ],
-    looks: SWARM,
+    looks: [...scenario("total-blackout", 40), ...SWARM],
   },
   {
     name: "certified-claims-not-restored",
@@ -152,7 +152,7 @@ const RESTARTS: readonly Mutation[] = [
         replace: "",
       },
     ],
-    looks: [...scenario("total-blackout"), ...SWARM],
+    looks: scenario("unclaimed-result"),
   },
   {
     name: "admissions-not-durable",
@@ -264,18 +264,6 @@ const LIVENESS: readonly Mutation[] = [
     looks: SWARM,
   },
   {
-    name: "own-proposal-not-repeated",
-    rule: "LIVE-3",
-    edits: [
-      {
-        file: STEP,
-        search: "if (candidate?.block.hash === subject.hash) {",
-        replace: "if (candidate?.block.hash === subject.hash && state.pace.currentAtLastTick !== subject.view) {",
-      },
-    ],
-    looks: SWARM,
-  },
-  {
     name: "laggards-not-helped",
     rule: "LIVE-3",
     edits: [
@@ -286,19 +274,6 @@ const LIVENESS: readonly Mutation[] = [
       },
     ],
     looks: SWARM,
-  },
-  {
-    name: "unvoted-candidate-dropped",
-    rule: "LIVE-5",
-    edits: [
-      {
-        file: PROGRESS,
-        search: "if (candidate?.block.hash !== certificate.hash) return undefined;",
-        replace:
-          "if (candidate?.block.hash !== certificate.hash || !step.state.blocks.has(certificate.hash)) return undefined;",
-      },
-    ],
-    looks: [...scenario("slow-executor"), ...SWARM],
   },
   {
     name: "missing-blocks-not-fetched",
@@ -337,18 +312,6 @@ const LIVENESS: readonly Mutation[] = [
     looks: [...scenario("withholder"), ...SWARM],
   },
   {
-    name: "missing-certificates-not-fetched",
-    rule: "LIVE-5",
-    edits: [
-      {
-        file: FETCHER,
-        search: 'if (to !== undefined) this.#send(to, { type: "get-certificates", first, last });',
-        replace: "void to;\n    void first;\n    void last;",
-      },
-    ],
-    looks: SWARM,
-  },
-  {
     name: "batches-not-pushed-again",
     rule: "LIVE-5",
     edits: [
@@ -358,7 +321,7 @@ const LIVENESS: readonly Mutation[] = [
         replace: "      void bytes;\n    }\n    for (const digest of this.#pushedAt.keys())",
       },
     ],
-    looks: SWARM,
+    looks: scenario("unheard-payment"),
   },
   {
     name: "timeouts-do-not-grow",
@@ -413,7 +376,7 @@ const LIVENESS: readonly Mutation[] = [
         replace: "  return true;\n}\n\n/** Results",
       },
     ],
-    looks: SWARM,
+    looks: scenario("baseline"),
   },
   {
     name: "absent-leaders-waited-for",
@@ -451,7 +414,7 @@ const LIMITS: readonly Mutation[] = [
         replace: "if (vote.view < 0) {",
       },
     ],
-    looks: [...scenario("flooder"), ...SWARM],
+    looks: scenario("bounded-memory"),
   },
   {
     name: "old-votes-not-forgotten",
@@ -463,7 +426,7 @@ const LIMITS: readonly Mutation[] = [
         replace: "if (view < 0) state.tallies.delete(view);",
       },
     ],
-    looks: SWARM,
+    looks: scenario("bounded-memory"),
   },
   {
     name: "old-certificates-not-forgotten",
@@ -475,7 +438,7 @@ const LIMITS: readonly Mutation[] = [
         replace: "",
       },
     ],
-    looks: SWARM,
+    looks: scenario("bounded-memory"),
   },
   {
     name: "old-blocks-not-forgotten",
@@ -487,7 +450,7 @@ const LIMITS: readonly Mutation[] = [
         replace: "if (block.header.height < 0) state.blocks.delete(hash);",
       },
     ],
-    looks: SWARM,
+    looks: scenario("bounded-memory"),
   },
   {
     name: "old-candidates-not-forgotten",
@@ -499,7 +462,7 @@ const LIMITS: readonly Mutation[] = [
         replace: "",
       },
     ],
-    looks: SWARM,
+    looks: scenario("bounded-memory"),
   },
   {
     name: "peers-served-without-limit",
@@ -544,7 +507,7 @@ const CATCHING_UP: readonly Mutation[] = [
         replace: "if (verdict.proof !== undefined) {",
       },
     ],
-    looks: scenario("sync-poisoner"),
+    looks: scenario("poisoned-catch-up"),
   },
   {
     name: "ranges-not-linked",
@@ -556,7 +519,7 @@ const CATCHING_UP: readonly Mutation[] = [
         replace: "if (hash === block.hash) return",
       },
     ],
-    looks: scenario("sync-poisoner"),
+    looks: scenario("poisoned-catch-up"),
   },
   {
     name: "range-proof-of-another-block",
@@ -568,7 +531,7 @@ const CATCHING_UP: readonly Mutation[] = [
         replace: "answer.proof.commit.hash.length === last.hash.length ?",
       },
     ],
-    looks: scenario("sync-poisoner"),
+    looks: scenario("poisoned-catch-up"),
   },
   {
     name: "one-stated-height-is-believed",
@@ -589,7 +552,7 @@ const CATCHING_UP: readonly Mutation[] = [
       { file: SYNC, search: "      this.#lastAsked = peer;\n", replace: "" },
       { file: SYNC, search: "this.#avoidedUntil[peer] = at + PENALTY_MS;", replace: "this.#avoidedUntil[peer] = at;" },
     ],
-    looks: scenario("sync-poisoner"),
+    looks: scenario("poisoned-catch-up"),
   },
   {
     name: "late-answers-hold-up-catching-up",
@@ -601,7 +564,7 @@ const CATCHING_UP: readonly Mutation[] = [
         replace: "if (at < this.#inFlight.deadline + 1e9) return undefined;",
       },
     ],
-    looks: scenario("sync-poisoner"),
+    looks: scenario("poisoned-catch-up"),
   },
   {
     name: "ready-while-behind",
