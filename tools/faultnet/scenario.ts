@@ -39,6 +39,8 @@ const load = z
     /** Over all callers; 0: each calls again as soon as it has its answer. */
     callsPerSecond: z.number().min(0).max(100_000),
     transfersPerCall: z.int().min(1).max(8_190),
+    /** Of urgent calls; as many as usual ones where it is left out. */
+    urgentTransfersPerCall: z.int().min(1).max(8_190),
     highPriorityShare: share,
     admittedShare: share,
     selfSignedShare: share,
