@@ -65,6 +65,8 @@ import type {
 /** Own batches pushed again at each tick, and how long one has had by then to become final, milliseconds. */
 const REPUSHED_MAX = 4;
 const REPUSH_AFTER_MS = 2_000;
+/** A disk write or two. */
+const STORING_RETRY_MS = 100;
 /** Without finality for less than this, nobody is told that the network stands still. */
 const STALLED_MIN_MS = 2_000;
 /** Final blocks that may wait for execution while reads still count as the latest. */
@@ -684,8 +686,11 @@ export class Replica implements ReplicaView {
     answer: (verdict: SubmitVerdict) => void,
   ): void {
     const waiting = this.#admissions.get(digest);
-    if (waiting === undefined) answer({ type: "admitted", digest });
-    else waiting.push(done);
+    // What is ordered by a block that is not stored yet is promised by nobody here: it is asked for again soon.
+    const orderedAt = this.#state.ordered.get(digest)?.height ?? 0;
+    if (waiting !== undefined) waiting.push(done);
+    else if (orderedAt > this.#head.height) answer({ type: "busy", retryAfterMs: STORING_RETRY_MS });
+    else answer({ type: "admitted", digest });
   }
 
   #pool(bytes: Uint8Array): void {
