@@ -34,6 +34,8 @@ export class CampaignReport {
   begin(): void {
     this.#startedAt = performance.now();
     this.#shownAt = this.#startedAt;
+    const { from, validators, jobs } = this.#campaign;
+    this.#out.write(`from seed ${from}, validators ${validators.join(", ")}, processes ${jobs}\n`);
     this.#ticker = setInterval(() => this.#show(), TERMINAL_MS);
   }
 

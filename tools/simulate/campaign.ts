@@ -14,11 +14,13 @@ export async function runCampaign(campaign: Campaign, program: string): Promise<
   // Whole seeds are played, so that the next campaign begins with the one behind them.
   const stop = (): void => source.stop();
   process.once("SIGINT", stop);
+  process.once("SIGTERM", stop);
   const timer = Number.isFinite(campaign.limitMs) ? setTimeout(stop, campaign.limitMs) : undefined;
   report.begin();
   await Promise.all(children.map((child) => feed(child, source, report)));
   clearTimeout(timer);
   process.removeListener("SIGINT", stop);
+  process.removeListener("SIGTERM", stop);
   report.finish(source.next);
   process.exitCode = report.isClean ? 0 : 1;
 }
