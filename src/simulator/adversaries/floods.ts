@@ -41,14 +41,23 @@ export const flooder: Behaviour = {
   },
 };
 
-/** Batches a peer gets at a time. */
+/** Batches a peer gets at a time, and all that one liar makes: each is checked and executed by everybody. */
 const BATCHES = 6;
+const BATCHES_MAX = 600;
+
+const made = new WeakMap<Puppet, number>();
+
 const NEVER = START_WALL + 500_000;
 
 /** Sound batches of its own bank, others to each peer, more than anybody asked for (attack 80). */
 export const batchFlooder: Behaviour = {
   name: "batch-flooder",
-  volunteer: (puppet) => Array.from({ length: BATCHES }, () => ({ type: "push-batch", bytes: ownBatch(puppet) })),
+  volunteer(puppet) {
+    const before = made.get(puppet) ?? 0;
+    if (before >= BATCHES_MAX) return [];
+    made.set(puppet, before + BATCHES);
+    return Array.from({ length: BATCHES }, () => ({ type: "push-batch", bytes: ownBatch(puppet) }));
+  },
 };
 
 /** A payment between accounts that do not exist, which the ledger refuses and records. */
