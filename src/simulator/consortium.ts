@@ -152,7 +152,7 @@ const rulebook = (checkpointBlocks: number): Rulebook => ({
   defaultRail: RAIL,
   schemeDayOffsetSeconds: 19_800,
   checkpointBlocks,
-  expiriesPerBlockMax: 2,
+  expiriesPerBlockMax: 1,
   participantCaps: { accounts: 100, pendings: 50 },
 });
 

@@ -43,10 +43,10 @@ class Forger {
   readonly simulation: Simulation;
   readonly index: ValidatorIndex;
   readonly random: Random;
-  /** Certificates and blocks that honest machines wrote down. */
+  /** Certificates and blocks that any machine wrote down. */
   readonly seen: Certificate[] = [];
   readonly blocks = new Map<Digest, Block>();
-  /** Called with each certificate that an honest machine told of. */
+  /** Called with each certificate that a machine told of. */
   heard: (certificate: Certificate) => void = () => {};
   readonly #verifier: SetVerifier;
 
@@ -56,7 +56,7 @@ class Forger {
     this.random = random;
     const { members } = simulation.consortium.set;
     this.#verifier = certificateScheme("keyed-hash").verifiers(members.map(({ publicKey }) => publicKey));
-    for (const node of simulation.honest) {
+    for (const node of simulation.nodes) {
       const { observe } = node.store;
       node.store.observe = (write) => {
         const { certificates = [] } = write;
@@ -231,8 +231,11 @@ function forgedCertificates(seed: number, validators: number): Simulation {
 /** Finality of a block that is certified and not committed: made of its PrepareQC's signatures, of few or of none. */
 function forgedCommits(seed: number, validators: number): Simulation {
   const forger = makeForger(seed, validators);
+  const { simulation } = forger;
   const few = quorumOf(validators) - 1;
   let lied = 0;
+  // The liar hears of everything first.
+  for (const from of simulation.honest) for (const to of simulation.honest) simulation.network.slowDown(from, to, 40);
   forger.heard = (prepare) => {
     // At once, before the votes are here that make it true.
     if (prepare.kind !== "PREPARE" || prepare.view <= lied) return;

@@ -1,5 +1,5 @@
 import type { Timing } from "../consensus/index.js";
-import { blockFromBytes, LAN_TIMING } from "../consensus/index.js";
+import { type Block, blockFromBytes, LAN_TIMING } from "../consensus/index.js";
 import { certificateScheme, type SchemeName, sha256 } from "../crypto/index.js";
 import { RESULT_CODES } from "../formats/index.js";
 import { outcomeAt, outcomeCount } from "../ledger/index.js";
@@ -688,6 +688,7 @@ export class Simulation {
     const violations = this.#violations;
     switch (fact.type) {
       case "finalized":
+        this.#votes.finalized(node.name, fact.blocks[fact.blocks.length - 1] as Block);
         this.ledger.finalized(node.name, fact.blocks);
         return;
       case "view-entered":

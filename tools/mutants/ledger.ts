@@ -277,32 +277,4 @@ export const LEDGER_MUTATIONS: readonly Mutation[] = [
     ],
     looks: scenario("damaged-state"),
   },
-  {
-    name: "changed-page-not-written",
-    rule: "LEDG-20",
-    edits: [
-      {
-        file: IDS,
-        search:
-          "    this.#setState(index, STATE_PENDING);\n    this.table.wordsOf(index)[this.table.baseOf(index) + PLACE] = place;",
-        replace:
-          "    const words = this.table.wordsOf(index);\n    const at = this.table.baseOf(index) + CODE_AND_KIND;\n    words[at] = ((words[at] as number) & 0x00ff_ffff) | (STATE_PENDING << 24);\n    words[this.table.baseOf(index) + PLACE] = place;",
-      },
-    ],
-    looks: SWARM,
-  },
-  {
-    name: "state-root-depends-on-the-machine",
-    rule: "LEDG-20",
-    edits: [
-      {
-        file: LEDGER,
-        search:
-          "const checkpoint = block.height % rules.rulebook.checkpointBlocks === 0 ? this.#checkpoint() : undefined;",
-        replace:
-          "const checkpoint = this.#height % rules.rulebook.checkpointBlocks === 0 || this.#stateHeight === 0 ? this.#checkpoint() : undefined;",
-      },
-    ],
-    looks: SWARM,
-  },
 ];

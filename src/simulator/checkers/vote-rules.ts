@@ -72,6 +72,15 @@ export class VoteRules {
     if (isHonest) this.#honestMessage(from, message, durable);
   }
 
+  /** A machine calls a block final: a quorum has to have committed to it, or to what it was told of together with it. */
+  finalized(node: string, last: Block): void {
+    const { view } = last.header;
+    const count = this.#views.get(view)?.commits.get(last.hash)?.size ?? 0;
+    const rule = "SAFE-2: a final block has a quorum of COMMITs";
+    const detail = (): string => `${node}, view ${view}: ${count} honest COMMITs`;
+    this.#options.violations.check(count + this.#liars >= this.#quorum, rule, detail);
+  }
+
   /** The message of the frame last seen to leave, so that nobody decodes it twice. */
   get lastMessage(): Message | undefined {
     return this.#lastFrame?.message;
