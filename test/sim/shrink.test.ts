@@ -1,8 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type Plan, parsePlan, runPlan, shrinkPlan } from "../../src/simulator/index.js";
 
-const SAFE_4 = "SAFE-4: the record is durable before the vote leaves";
-
 /** A disk that says done too early, among faults that have nothing to do with it. */
 const earlyDisk: Plan = parsePlan(
   JSON.stringify({
@@ -42,7 +40,8 @@ const patience = { progress: () => {}, isTimeUp: () => false };
 describe("shrinking", () => {
   test("a disk that says done too early is left alone with one submission", () => {
     const shrunk = shrinkPlan(earlyDisk, patience);
-    expect(shrunk?.report.violations[0]?.rule).toBe(SAFE_4);
+    expect(shrunk?.report.violations[0]?.rule).toBe(runPlan(earlyDisk).violations[0]?.rule);
+    expect(shrunk?.report.violations[0]?.rule).toContain("durable before");
     expect(shrunk?.plan.options).toMatchObject({ seed: 3, validators: 4, disk: { acknowledgesEarly: true } });
     expect(Object.keys(shrunk?.plan.options ?? {}).filter((name) => !["adversaries", "salt"].includes(name))).toEqual([
       "seed",
