@@ -688,7 +688,7 @@ export class Simulation {
     const violations = this.#violations;
     switch (fact.type) {
       case "finalized":
-        this.#votes.finalized(node.name, fact.blocks[fact.blocks.length - 1] as Block);
+        this.#votes.finalized(node.index, fact.blocks[fact.blocks.length - 1] as Block);
         this.ledger.finalized(node.name, fact.blocks);
         return;
       case "view-entered":

@@ -72,10 +72,15 @@ export class VoteRules {
     if (isHonest) this.#honestMessage(from, message, durable);
   }
 
-  /** A machine calls a block final: a quorum has to have committed to it, or to what it was told of together with it. */
-  finalized(node: string, last: Block): void {
+  /**
+   * A machine calls a block final: a quorum has to have committed to it, or to what it was told of together with it. Its
+   * own COMMIT may be the last of them, and leave it only once it is on the disk.
+   */
+  finalized(node: ValidatorIndex, last: Block): void {
     const { view } = last.header;
-    const count = this.#views.get(view)?.commits.get(last.hash)?.size ?? 0;
+    const voters = this.#views.get(view)?.commits.get(last.hash);
+    const isOwnMissing = this.#options.mayVote(node) && voters?.has(node) !== true;
+    const count = (voters?.size ?? 0) + (isOwnMissing ? 1 : 0);
     const rule = "SAFE-2: a final block has a quorum of COMMITs";
     const detail = (): string => `${node}, view ${view}: ${count} honest COMMITs`;
     this.#options.violations.check(count + this.#liars >= this.#quorum, rule, detail);
