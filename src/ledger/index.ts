@@ -42,6 +42,8 @@
 export * from "./contract.js";
 export { checkGenesisLedger, GenesisLedgerError, type GenesisLedgerFault } from "./genesis-ledger.js";
 export { Ledger, type LedgerOptions } from "./ledger.js";
+export type { NextSetView } from "./next-set.js";
 export * from "./outcomes.js";
 export { StatePagesError } from "./state-pages.js";
+export { STATE_TABLES, type StateTable } from "./state-root.js";
 export * from "./views.js";

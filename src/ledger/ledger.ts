@@ -23,14 +23,15 @@ import { ACCOUNT_PAGE_ENTRIES, ACCOUNT_WORDS } from "./accounts.js";
 import { conservationOf } from "./conservation.js";
 import type { Checkpoint, ExecutedBlock, OrderedBatch, OrderedBlock, StatePage } from "./contract.js";
 import { genesisState } from "./genesis-ledger.js";
+import type { NextSetView } from "./next-set.js";
 import { outcomeLeafHashes } from "./outcomes.js";
 import { ROLE_AUTHORITY } from "./participants.js";
 import type { State } from "./state.js";
 import { stateFromPages } from "./state-pages.js";
-import { pageKey, StateRoots } from "./state-root.js";
+import { pageKey, STATE_TABLES, StateRoots, type StateTable } from "./state-root.js";
 import type { BlockTime } from "./transfer-judge.js";
 import { TransferExecution } from "./transfers.js";
-import type { AccountView, AssetTotals, IdPosition, KeyView, ParticipantView } from "./views.js";
+import type { AccountView, AssetTotals, IdPosition, KeyView, ParticipantView, StateTableView } from "./views.js";
 import { alignedWords } from "./words.js";
 
 export interface LedgerOptions {
@@ -66,7 +67,7 @@ export class Ledger {
     this.#roots = new StateRoots(state.tables);
     this.#roots.update();
     // Genesis itself writes no pages, so the first checkpoint has all of them.
-    if (height === 0) for (const table of state.tables) table.touchAll();
+    if (height === 0) for (const table of state.tables) table?.touchAll();
     this.#height = height;
     this.#stateHeight = height;
     this.#stateRoot = this.#roots.stateRoot;
@@ -81,7 +82,7 @@ export class Ledger {
     const state = genesisState(genesis, options.hashSeed ?? 0);
     const ledger = new Ledger(state, chainId, 0 as Height);
     // No checkpoint has written the pages of genesis: the first one does.
-    for (const table of state.tables) table.touchAllPages();
+    for (const table of state.tables) table?.touchAllPages();
     return ledger;
   }
 
@@ -208,6 +209,11 @@ export class Ledger {
     return this.#state.rules.rulebook;
   }
 
+  /** Who follows the validators of an epoch, once it is decided (EPOCH-1); the newest decision. */
+  get nextSet(): NextSetView | undefined {
+    return this.#state.nextSet.view;
+  }
+
   account(id: Id128): AccountView | undefined {
     const index = this.#accountIndex(id);
     return index < 0 ? undefined : this.#state.accounts.view(index);
@@ -301,6 +307,28 @@ export class Ledger {
       path: this.#roots.pathOf(ACCOUNTS_SLOT, index, page),
       tablePath: countedPath(this.#roots.tableRoots, ACCOUNTS_SLOT),
     };
+  }
+
+  /** What the state root at `stateHeight` is made of: every table with its entries' number and root. */
+  stateTables(): readonly StateTableView[] {
+    const roots = this.#roots.tableRoots;
+    return STATE_TABLES.map((name, slot) => ({
+      name,
+      entries: this.#roots.countOf(slot),
+      root: toHex(roots.subarray(slot * 32, slot * 32 + 32)) as Digest,
+      pageEntries: this.#state.tables[slot]?.pageEntries ?? 0,
+      entryBytes: (this.#state.tables[slot]?.entryWords ?? 0) * 4,
+    }));
+  }
+
+  /** Roots of a table's pages, each over `pageEntries` entries in order, at `stateHeight`. */
+  statePageRoots(table: StateTable, from: number, limit: number): readonly Digest[] {
+    return this.#roots.pageRoots(STATE_TABLES.indexOf(table), from, limit).map((root) => toHex(root) as Digest);
+  }
+
+  /** Key of a page in the store. */
+  statePageKey(table: StateTable, page: number): number {
+    return pageKey(STATE_TABLES.indexOf(table), page);
   }
 
   #accountIndex(id: Id128): number {

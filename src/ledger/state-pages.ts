@@ -36,6 +36,7 @@ export function stateFromPages(genesis: Genesis, pages: Iterable<StatePage>, has
     else if (found.length > 0) refuse(`page ${found[0]?.key} is of a table that is not in use`);
   }
   state.readRules(rulebookOf(state.rulebookTable));
+  if (!state.nextSet.restore()) refuse("the next set of validators does not parse");
   checkParticipants(state, genesis);
   registerEntries(state);
   return state;

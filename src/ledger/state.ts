@@ -2,6 +2,7 @@ import type { Rulebook } from "../formats/index.js";
 import { Accounts } from "./accounts.js";
 import { EntryTable } from "./entry-table.js";
 import { Limits } from "./limits.js";
+import { NextSet } from "./next-set.js";
 import { OutcomeLog } from "./outcome-log.js";
 import { Keys, Participants } from "./participants.js";
 import { Pendings } from "./pendings.js";
@@ -21,9 +22,10 @@ export class State {
   readonly participants = new Participants();
   readonly keys = new Keys();
   readonly rulebookTable = new EntryTable(RULEBOOK_WORDS, RULEBOOK_PAGE_ENTRIES);
+  readonly nextSet = new NextSet();
   readonly log: OutcomeLog;
-  /** The tables in the order in which the state root covers them. */
-  readonly tables: readonly EntryTable[];
+  /** The tables in the order in which the state root covers them; undefined for a place not in use. */
+  readonly tables: readonly (EntryTable | undefined)[];
   #rules: Rules | undefined;
 
   constructor(hashSeed: number, participants: number) {
@@ -39,6 +41,13 @@ export class State {
       this.participants.table,
       this.keys.table,
       this.rulebookTable,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      this.nextSet.table,
     ];
   }
 
