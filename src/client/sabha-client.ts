@@ -16,12 +16,15 @@ import type {
   AccountAction,
   AccountRequest,
   Block,
+  BlockResult,
   ChainStatus,
   ConsensusStatus,
   Evidence,
   Finality,
+  OutcomeLeaves,
   Page,
   Peer,
+  StateRoots,
   StreamItem,
   StreamName,
   SubmitOptions,
@@ -163,6 +166,29 @@ export class SabhaClient {
   /** The portable balance proof at the newest proven checkpoint, or at a kept one. */
   getBalanceProof(accountId: string, height?: number): Promise<CanonicalJson> {
     return this.#read("ledger_getBalanceProof", height === undefined ? { accountId } : { accountId, height });
+  }
+
+  /** The portable proof that the log up to `from` begins the log up to `to`, or up to the newest proven height. */
+  getConsistencyProof(from: number, to?: number): Promise<CanonicalJson> {
+    return this.#read("chain_getConsistencyProof", to === undefined ? { from } : { from, to });
+  }
+
+  getResult(height: number): Promise<BlockResult> {
+    return this.#read("chain_getResult", { height });
+  }
+
+  getOutcomeLeaves(height: number, from = 0, limit = 1_000): Promise<OutcomeLeaves> {
+    return this.#read("chain_getOutcomeLeaves", { height, from, limit });
+  }
+
+  /** @param pages the table whose pages' roots are wanted, and from which page on */
+  getStateRoots(pages: { readonly table?: string; readonly from?: number } = {}): Promise<StateRoots> {
+    return this.#read("chain_getStateRoots", pages);
+  }
+
+  /** Entries of a page of the state, in hex. */
+  async getStatePage(table: string, page: number): Promise<string> {
+    return (await this.#read<{ readonly entries: string }>("chain_getStatePage", { table, page })).entries;
   }
 
   getStatus(): Promise<ChainStatus> {

@@ -3,6 +3,38 @@
  * heights, views and times (UTC milliseconds) are safe integers; ids, hashes and keys lower-case hex.
  */
 
+/** What executing a block gave, and the head of the results tree that ends with it. */
+export interface BlockResult {
+  readonly height: number;
+  readonly timestamp: number;
+  readonly blockHash: string;
+  readonly receiptsRoot: string;
+  readonly leafCount: number;
+  readonly stateHeight: number;
+  readonly stateRoot: string;
+  readonly resultsRoot: string;
+}
+
+/** Leaves of a block's receipts tree, 256 bytes each in hex; `count` is that of the whole block. */
+export interface OutcomeLeaves {
+  readonly count: number;
+  readonly leaves: readonly string[];
+}
+
+/** The newest checkpoint's root and what it is made of; `pageRoots` are those of the table asked for. */
+export interface StateRoots {
+  readonly height: number;
+  readonly stateRoot: string;
+  readonly tables: readonly {
+    readonly name: string;
+    readonly entries: number;
+    readonly root: string;
+    readonly pageEntries: number;
+    readonly entryBytes: number;
+  }[];
+  readonly pageRoots: readonly string[];
+}
+
 /** A transfer to submit; asset and rail come from the rulebook where they are left out. */
 export interface TransferRequest {
   /** 32 hex digits; `newTransferId` makes one. Keep it until the answer is there: it makes retries safe. */

@@ -1,5 +1,6 @@
 import type { AccountKind, Balances, KeyScope, ParticipantRole } from "../formats/index.js";
-import type { Height, Id128, ParticipantNumber } from "../primitives/index.js";
+import type { Digest, Height, Id128, ParticipantNumber } from "../primitives/index.js";
+import type { StateTable } from "./state-root.js";
 
 /** Place of an outcome: leaf `index` of the block at `height`. */
 export interface OutcomePointer {
@@ -58,4 +59,14 @@ export interface AssetTotals extends Balances {
   readonly issued: bigint;
   /** Credits minus debits posted on settlement accounts; equals `issued`. */
   readonly settlement: bigint;
+}
+
+/** One table of the state at the newest checkpoint. */
+export interface StateTableView {
+  readonly name: StateTable;
+  readonly entries: number;
+  readonly root: Digest;
+  /** Entries that one page root covers; 0 for a table that is not in use. */
+  readonly pageEntries: number;
+  readonly entryBytes: number;
 }

@@ -49,6 +49,8 @@ export function createNodeApi(parts: NodeApiParts): NodeApi & { readonly stop: (
     listTransfers: (query) => queries.listTransfers(query),
     receipt: (transferId) => queries.receipt(transferId),
     balanceProof: (accountId, height) => queries.balanceProof(accountId, height),
+    consistencyProof: (from, to) => queries.consistencyProof(from, to),
+    comparison: queries.comparison,
     block: (at) => queries.block(at),
     outcomes: (height, range) => queries.outcomes(height, range),
     finality: (height) => queries.finality(height),

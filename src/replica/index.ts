@@ -1,5 +1,6 @@
 /** Drives the pure cores; the same code in production and in simulation. */
 
+export type * from "./comparison.js";
 export type * from "./ports.js";
 export * from "./queries.js";
 export type * from "./read-model.js";

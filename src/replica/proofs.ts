@@ -3,7 +3,9 @@ import type { CertifiedHeader } from "../formats/index.js";
 import {
   type CanonicalJson,
   certifiedHeader,
+  consistencyPath,
   encodeBalanceProof,
+  encodeConsistencyProof,
   encodeReceipt,
   encodeResultLeaf,
   inclusionPath,
@@ -80,6 +82,45 @@ export class Prover {
       return { type: "not_yet_proven", height: stateHeight };
     }
     return { type: "proven", proof: asJson(encodeBalanceProof({ chainId, account, ...proven })) };
+  }
+
+  /**
+   * Shows that the results up to a height begin, unchanged, those up to a later one. Both ends are the first
+   * certified claims that cover the heights asked for, so they may lie a block or two above them.
+   *
+   * @param second absent: the newest height that is proven
+   */
+  consistency(first: Height, second: Height | undefined): ProofAnswer {
+    const { chainId, store } = this.#source;
+    const older = this.#claimOver(first);
+    if (older === undefined) return { type: "not_yet_proven", height: first };
+    const newer = second === undefined ? this.#newestClaim(first) : this.#claimOver(second);
+    if (newer === undefined) return { type: "not_yet_proven", height: second ?? first };
+    const nodeAt = (level: number, index: number): Uint8Array | undefined => store.treeNode(level, index);
+    const path = consistencyPath(sha256, { size: newer.size, nodeAt }, older.size);
+    if (path === undefined) return { type: "unknown" };
+    const proof = { chainId, first: older.certified, second: newer.certified, path };
+    return { type: "proven", proof: asJson(encodeConsistencyProof(proof)) };
+  }
+
+  /** The first certified header whose claim covers a height, and the size of that claim. */
+  #claimOver(height: Height): { readonly certified: CertifiedHeader; readonly size: Height } | undefined {
+    const first = this.#firstClaiming(height);
+    const proving = first === undefined ? undefined : this.#proving(first);
+    if (proving === undefined) return undefined;
+    const certified = certifiedHeader(proving.header, proving.proof);
+    return { certified, size: headerOf(proving).executed.height };
+  }
+
+  /** The newest claim that is certified here, at or above a height that is. */
+  #newestClaim(atLeast: Height): { readonly certified: CertifiedHeader; readonly size: Height } | undefined {
+    for (let at = this.#source.replica.head().height; at > atLeast; at = toHeight(at - 1)) {
+      const block = this.#source.store.block(at);
+      if (block?.proof === undefined) continue;
+      const size = headerOf(block).executed.height;
+      return size < atLeast ? undefined : { certified: certifiedHeader(block.header, block.proof), size };
+    }
+    return undefined;
   }
 
   /** CommitQC of the block itself or of the nearest descendant that has one, and the headers between. */

@@ -21,6 +21,7 @@ import {
   toHex,
 } from "../primitives/index.js";
 import { BlockReader } from "./block-reader.js";
+import { Comparison } from "./comparison.js";
 import { Listings } from "./listings.js";
 import { outcomeView, transferView } from "./outcome-views.js";
 import type { Store } from "./ports.js";
@@ -65,6 +66,7 @@ export class Queries {
   readonly #blocks: BlockReader;
   readonly #listings: Listings;
   readonly #prover: Prover;
+  readonly #comparison: Comparison;
 
   constructor(options: QueriesOptions) {
     const { replica, store, chainId } = options;
@@ -73,6 +75,7 @@ export class Queries {
     this.#blocks = new BlockReader(store, replica);
     this.#listings = new Listings(replica.ledger, this.#blocks);
     this.#prover = new Prover({ chainId, store, blocks: this.#blocks, ledger: replica.ledger, replica });
+    this.#comparison = new Comparison({ store, blocks: this.#blocks, ledger: replica.ledger });
   }
 
   ready(): Readiness {
@@ -181,6 +184,15 @@ export class Queries {
 
   finality(height: Height): FinalityView | undefined {
     return this.#prover.finality(height);
+  }
+
+  consistencyProof(from: Height, to?: Height): ProofAnswer {
+    return this.#prover.consistency(from, to);
+  }
+
+  /** The answers with which two nodes are compared. */
+  get comparison(): Comparison {
+    return this.#comparison;
   }
 
   consensusStatus(): ConsensusView {

@@ -5,6 +5,7 @@ import type {
   AccountView,
   BlockView,
   ChainStatus,
+  Comparison,
   ConsensusView,
   EvidenceView,
   FinalityView,
@@ -69,6 +70,10 @@ export interface NodeApi {
   receipt(transferId: Id128): ProofAnswer;
   /** @param height a kept checkpoint; the newest proven one where it is absent */
   balanceProof(accountId: Id128, height?: Height): ProofAnswer;
+  /** @param to the newest proven height where it is absent */
+  consistencyProof(from: Height, to?: Height): ProofAnswer;
+  /** The answers with which two nodes are compared. */
+  readonly comparison: Pick<Comparison, keyof Comparison>;
 
   block(at: Height | Digest): BlockView | undefined;
   /** Outcomes of an executed block in their order, from an index; `undefined` above the executed height. */

@@ -175,6 +175,34 @@ export type FinalityJson = z.infer<typeof finality>;
 /** `genesis` is the file's canonical text; its SHA-256 is the chain id. */
 export const genesis = z.strictObject({ chainId: hex(32), genesis: z.string() });
 
+/** A block's result leaf, and the head of the results tree that ends with it. */
+export const result = z.strictObject({
+  height: count,
+  timestamp: count,
+  blockHash: hex(32),
+  receiptsRoot: hex(32),
+  leafCount: count,
+  stateHeight: count,
+  stateRoot: hex(32),
+  resultsRoot: hex(32),
+});
+export type ResultJson = z.infer<typeof result>;
+
+/** 256 bytes each; `docs/formats.md` describes them. */
+export const outcomeLeaves = z.strictObject({ count, leaves: z.array(hex(256)) });
+
+export const stateRoots = z.strictObject({
+  height: count,
+  stateRoot: hex(32),
+  tables: z.array(
+    z.strictObject({ name: z.string(), entries: count, root: hex(32), pageEntries: count, entryBytes: count }),
+  ),
+  pageRoots: z.array(hex(32)),
+});
+export type StateRootsJson = z.infer<typeof stateRoots>;
+
+export const statePage = z.strictObject({ entries: hexText });
+
 export const consensusStatus = z.strictObject({
   epoch: count,
   view: count,

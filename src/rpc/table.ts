@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { defineMethod, type Method, type MethodContext, succeeded } from "./method.js";
 import { chainMethods, streamMethods } from "./methods/chain.js";
+import { comparisonMethods } from "./methods/comparison.js";
 import { ledgerMethods } from "./methods/ledger.js";
 import { submissionMethods } from "./methods/submissions.js";
 import { openRpcDocument } from "./open-rpc.js";
@@ -11,6 +12,7 @@ export function methodTable(context: MethodContext, version: string): ReadonlyMa
     ...submissionMethods(context),
     ...ledgerMethods(context),
     ...chainMethods(context),
+    ...comparisonMethods(context),
     ...streamMethods(context),
   ];
   methods.push(

@@ -87,7 +87,7 @@ function pageAnswer<View, Json>(page: Page<View>, render: (view: View) => Json):
   });
 }
 
-function proofAnswer(answer: ProofAnswer): Answer {
+export function proofAnswer(answer: ProofAnswer): Answer {
   switch (answer.type) {
     case "proven":
       return succeeded(answer.proof);
