@@ -96,6 +96,8 @@ export interface Rulebook {
   /** Pending transfers that one block may expire. */
   readonly expiriesPerBlockMax: number;
   readonly participantCaps: ParticipantCaps;
+  /** Absent: a quorum of the validators, seven days to vote, a day's delay for another participant's keys. */
+  readonly governance?: GovernanceRules;
 }
 
 export interface RulebookAsset {
@@ -122,49 +124,71 @@ export interface RulebookRail {
 export interface ParticipantCaps {
   readonly accounts: number;
   readonly pendings: number;
+  /** Proposals that are open or passed and not in force yet; absent: 8. */
+  readonly proposals?: number;
+}
+
+/** What is put to the vote. */
+export type ProposalKind = "rulebook" | "participant" | "keys" | "validators" | "version" | "evidence";
+
+/** How many validators must agree: more than half, a consensus quorum, or every one. */
+export type Threshold = "majority" | "quorum" | "all";
+
+export interface GovernanceRules {
+  /** By kind; absent: `quorum`. Never less than a quorum for validators, version and evidence. */
+  readonly thresholds?: { readonly [Kind in ProposalKind]?: Threshold };
+  /** Longest, and usual, time for ballots. */
+  readonly votingSecondsMax: number;
+  /** Between the vote and the first use of a key that a participant did not add itself. */
+  readonly keyDelaySeconds: number;
 }
 
 /** Bounds of the file; what a real consortium needs is far below. */
 const GENESIS_BYTES_MAX = 256 * 1_048_576;
 const PARTICIPANTS_MAX = 1_024;
-const KEYS_MAX = 16;
+export const KEYS_MAX = 16;
 const ADDRESSES_MAX = 8;
 const ACCOUNTS_MAX = 1_048_576;
 const ASSETS_MAX = 64;
 const RAILS_MAX = 64;
+const PROPOSALS_MAX = 64;
 
 const U32_MAX = 0xffff_ffff;
 
 /** Sizes of a scheme's public key and proof of possession, in bytes. */
-const SCHEME_SIZES = {
+export const SCHEME_SIZES = {
   bls12381: { key: 48, proof: 96 },
   ed25519: { key: 32, proof: 64 },
   "keyed-hash": { key: 32, proof: 32 },
 } as const;
 
 const title = text(/^[^\p{Cc}\p{Cs}]{1,64}$/u, "a text of 1 to 64 characters without control characters");
-const participantName = text(
+export const participantName = text(
   /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/,
   "a name of 1 to 32 letters, digits, hyphens or underscores",
 );
-const participantId = integer(1, U32_MAX) as Shape<ParticipantNumber>;
+export const participantId = integer(1, U32_MAX) as Shape<ParticipantNumber>;
 const id128 = hex(16) as Shape<Id128>;
+
+/** The operation keys of a participant. */
+export const operationKeys: Shape<GenesisParticipant["keys"]> = list(
+  0,
+  KEYS_MAX,
+  object<GenesisParticipant["keys"][number]>({
+    publicKey: hex(32),
+    scopes: list(1, 3, oneOf("submit", "approve", "govern")),
+  }),
+);
 
 const participant: Shape<GenesisParticipant> = object<GenesisParticipant>({
   number: participantId,
   name: participantName,
   role: oneOf("authority", "bank", "observer"),
-  keys: list(
-    0,
-    KEYS_MAX,
-    object<GenesisParticipant["keys"][number]>({
-      publicKey: hex(32),
-      scopes: list(1, 3, oneOf("submit", "approve", "govern")),
-    }),
-  ),
+  keys: operationKeys,
 });
 
-const validator: Shape<GenesisValidator> = object<GenesisValidator>({
+/** A validator's keys and addresses, whatever the certificate scheme. */
+export const validatorShape: Shape<GenesisValidator> = object<GenesisValidator>({
   participant: participantId,
   consensusKey: hex(32, 48),
   proofOfPossession: hex(32, 96),
@@ -190,25 +214,57 @@ const rail: Shape<RulebookRail> = object<
   { accountDailyMaximum: amount },
 );
 
+const threshold = oneOf("majority", "quorum", "all");
+const safetyThreshold = oneOf("quorum", "all") as Shape<Threshold>;
+
+const governance: Shape<GovernanceRules> = object<
+  Omit<GovernanceRules, "thresholds">,
+  Required<Pick<GovernanceRules, "thresholds">>
+>(
+  { votingSecondsMax: integer(60, 31_536_000), keyDelaySeconds: integer(0, 31_536_000) },
+  {
+    thresholds: object<Record<never, never>, { readonly [Kind in ProposalKind]: Threshold }>(
+      {},
+      {
+        rulebook: threshold,
+        participant: threshold,
+        keys: threshold,
+        validators: safetyThreshold,
+        version: safetyThreshold,
+        evidence: safetyThreshold,
+      },
+    ),
+  },
+);
+
 /** Members, types and ranges of a rulebook, wherever it comes from. */
-export const rulebookShape: Shape<Rulebook> = object<Rulebook>({
-  assets: list(
-    1,
-    ASSETS_MAX,
-    object<RulebookAsset>({
-      number: integer(0, U32_MAX),
-      code: text(/^[A-Z]{3}$/, "three capital letters"),
-      exponent: integer(0, 18),
-    }),
-  ),
-  rails: list(1, RAILS_MAX, rail),
-  defaultAsset: integer(0, U32_MAX),
-  defaultRail: integer(0, 255),
-  schemeDayOffsetSeconds: integer(-86_400, 86_400),
-  checkpointBlocks: integer(1, 1_000_000),
-  expiriesPerBlockMax: integer(1, 1_000_000),
-  participantCaps: object<ParticipantCaps>({ accounts: integer(0, U32_MAX), pendings: integer(0, U32_MAX) }),
-});
+export const rulebookShape: Shape<Rulebook> = object<
+  Omit<Rulebook, "governance">,
+  Required<Pick<Rulebook, "governance">>
+>(
+  {
+    assets: list(
+      1,
+      ASSETS_MAX,
+      object<RulebookAsset>({
+        number: integer(0, U32_MAX),
+        code: text(/^[A-Z]{3}$/, "three capital letters"),
+        exponent: integer(0, 18),
+      }),
+    ),
+    rails: list(1, RAILS_MAX, rail),
+    defaultAsset: integer(0, U32_MAX),
+    defaultRail: integer(0, 255),
+    schemeDayOffsetSeconds: integer(-86_400, 86_400),
+    checkpointBlocks: integer(1, 1_000_000),
+    expiriesPerBlockMax: integer(1, 1_000_000),
+    participantCaps: object<Omit<ParticipantCaps, "proposals">, Required<Pick<ParticipantCaps, "proposals">>>(
+      { accounts: integer(0, U32_MAX), pendings: integer(0, U32_MAX) },
+      { proposals: integer(0, PROPOSALS_MAX) },
+    ),
+  },
+  { governance },
+);
 
 const genesis: Shape<Genesis> = object<Genesis>({
   format: oneOf("sabha/genesis/1"),
@@ -216,7 +272,7 @@ const genesis: Shape<Genesis> = object<Genesis>({
   timestamp: integer(0, 253_402_300_799_999),
   scheme: oneOf("bls12381", "ed25519", "keyed-hash"),
   participants: list(1, PARTICIPANTS_MAX, participant),
-  validators: list(VALIDATORS_MIN, VALIDATORS_MAX, validator),
+  validators: list(VALIDATORS_MIN, VALIDATORS_MAX, validatorShape),
   rulebook: rulebookShape,
   accounts: list(
     0,
