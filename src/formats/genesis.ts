@@ -12,7 +12,6 @@ import {
 import { makeValidatorSet, type ValidatorSet } from "./certificate.js";
 import {
   amount,
-  flag,
   hex,
   integer,
   list,
@@ -23,6 +22,7 @@ import {
   ShapeError,
   text,
 } from "./json-shape.js";
+import { type Rulebook, rulebookShape } from "./rulebook.js";
 
 /**
  * The genesis file: everything that the banks agreed on before the first block. It is JSON in its one
@@ -41,7 +41,7 @@ export interface Genesis {
   readonly rulebook: Rulebook;
   /** In the order in which they are opened. */
   readonly accounts: readonly GenesisAccount[];
-  /** Applied in order at height 0: issuance → settlement, clearing → customer. */
+  /** Applied in order at height 0: issuance → settlement or reserve, clearing → customer. */
   readonly funding: readonly GenesisFunding[];
 }
 
@@ -67,7 +67,7 @@ export interface GenesisValidator {
   readonly addresses: readonly string[];
 }
 
-export type AccountKind = "customer" | "clearing" | "settlement" | "issuance";
+export type AccountKind = "customer" | "clearing" | "settlement" | "issuance" | "reserve";
 
 export interface GenesisAccount {
   readonly id: Id128;
@@ -83,75 +83,14 @@ export interface GenesisFunding {
   readonly amount: string;
 }
 
-/** What a scheme changes over time; amounts are decimal strings of minor units. */
-export interface Rulebook {
-  readonly assets: readonly RulebookAsset[];
-  readonly rails: readonly RulebookRail[];
-  readonly defaultAsset: number;
-  readonly defaultRail: number;
-  /** A scheme day is floor((UTC seconds + this) / 86,400). */
-  readonly schemeDayOffsetSeconds: number;
-  /** Heights between two state roots. */
-  readonly checkpointBlocks: number;
-  /** Pending transfers that one block may expire. */
-  readonly expiriesPerBlockMax: number;
-  readonly participantCaps: ParticipantCaps;
-  /** Absent: a quorum of the validators, seven days to vote, a day's delay for another participant's keys. */
-  readonly governance?: GovernanceRules;
-}
-
-export interface RulebookAsset {
-  /** ISO 4217 numeric code. */
-  readonly number: number;
-  /** ISO 4217 alphabetic code. */
-  readonly code: string;
-  /** Decimal digits of the minor unit. */
-  readonly exponent: number;
-}
-
-export interface RulebookRail {
-  readonly number: number;
-  readonly name: string;
-  readonly minimum: string;
-  readonly maximum: string;
-  /** Longest pending time; 0 where the rail has no two-phase transfers. */
-  readonly timeoutSecondsMax: number;
-  readonly partialPost: boolean;
-  /** Sum of initiations per debit account and scheme day; absent: unlimited. */
-  readonly accountDailyMaximum?: string;
-}
-
-export interface ParticipantCaps {
-  readonly accounts: number;
-  readonly pendings: number;
-  /** Proposals that are open or passed and not in force yet; absent: 8. */
-  readonly proposals?: number;
-}
-
-/** What is put to the vote. */
-export type ProposalKind = "rulebook" | "participant" | "keys" | "validators" | "version" | "evidence";
-
-/** How many validators must agree: more than half, a consensus quorum, or every one. */
-export type Threshold = "majority" | "quorum" | "all";
-
-export interface GovernanceRules {
-  /** By kind; absent: `quorum`. Never less than a quorum for validators, version and evidence. */
-  readonly thresholds?: { readonly [Kind in ProposalKind]?: Threshold };
-  /** Longest, and usual, time for ballots. */
-  readonly votingSecondsMax: number;
-  /** Between the vote and the first use of a key that a participant did not add itself. */
-  readonly keyDelaySeconds: number;
-}
+/** Participants of a consortium, those that governance adds included. */
+export const PARTICIPANTS_MAX = 1_024;
 
 /** Bounds of the file; what a real consortium needs is far below. */
 const GENESIS_BYTES_MAX = 256 * 1_048_576;
-const PARTICIPANTS_MAX = 1_024;
 export const KEYS_MAX = 16;
 const ADDRESSES_MAX = 8;
 const ACCOUNTS_MAX = 1_048_576;
-const ASSETS_MAX = 64;
-const RAILS_MAX = 64;
-const PROPOSALS_MAX = 64;
 
 const U32_MAX = 0xffff_ffff;
 
@@ -196,76 +135,6 @@ export const validatorShape: Shape<GenesisValidator> = object<GenesisValidator>(
   addresses: list(1, ADDRESSES_MAX, text(/^\/[\x21-\x7e]{1,255}$/, "a multiaddr of at most 256 characters")),
 });
 
-const rail: Shape<RulebookRail> = object<
-  Omit<RulebookRail, "accountDailyMaximum">,
-  Required<Pick<RulebookRail, "accountDailyMaximum">>
->(
-  {
-    number: integer(0, 255),
-    name: text(
-      /^[A-Za-z0-9][A-Za-z0-9 _-]{0,31}$/,
-      "a name of 1 to 32 letters, digits, spaces, hyphens or underscores",
-    ),
-    minimum: amount,
-    maximum: amount,
-    timeoutSecondsMax: integer(0, U32_MAX),
-    partialPost: flag,
-  },
-  { accountDailyMaximum: amount },
-);
-
-const threshold = oneOf("majority", "quorum", "all");
-const safetyThreshold = oneOf("quorum", "all") as Shape<Threshold>;
-
-const governance: Shape<GovernanceRules> = object<
-  Omit<GovernanceRules, "thresholds">,
-  Required<Pick<GovernanceRules, "thresholds">>
->(
-  { votingSecondsMax: integer(60, 31_536_000), keyDelaySeconds: integer(0, 31_536_000) },
-  {
-    thresholds: object<Record<never, never>, { readonly [Kind in ProposalKind]: Threshold }>(
-      {},
-      {
-        rulebook: threshold,
-        participant: threshold,
-        keys: threshold,
-        validators: safetyThreshold,
-        version: safetyThreshold,
-        evidence: safetyThreshold,
-      },
-    ),
-  },
-);
-
-/** Members, types and ranges of a rulebook, wherever it comes from. */
-export const rulebookShape: Shape<Rulebook> = object<
-  Omit<Rulebook, "governance">,
-  Required<Pick<Rulebook, "governance">>
->(
-  {
-    assets: list(
-      1,
-      ASSETS_MAX,
-      object<RulebookAsset>({
-        number: integer(0, U32_MAX),
-        code: text(/^[A-Z]{3}$/, "three capital letters"),
-        exponent: integer(0, 18),
-      }),
-    ),
-    rails: list(1, RAILS_MAX, rail),
-    defaultAsset: integer(0, U32_MAX),
-    defaultRail: integer(0, 255),
-    schemeDayOffsetSeconds: integer(-86_400, 86_400),
-    checkpointBlocks: integer(1, 1_000_000),
-    expiriesPerBlockMax: integer(1, 1_000_000),
-    participantCaps: object<Omit<ParticipantCaps, "proposals">, Required<Pick<ParticipantCaps, "proposals">>>(
-      { accounts: integer(0, U32_MAX), pendings: integer(0, U32_MAX) },
-      { proposals: integer(0, PROPOSALS_MAX) },
-    ),
-  },
-  { governance },
-);
-
 const genesis: Shape<Genesis> = object<Genesis>({
   format: oneOf("sabha/genesis/1"),
   name: title,
@@ -281,7 +150,7 @@ const genesis: Shape<Genesis> = object<Genesis>({
       id: id128,
       owner: participantId,
       asset: integer(0, U32_MAX),
-      kind: oneOf("customer", "clearing", "settlement", "issuance"),
+      kind: oneOf("customer", "clearing", "settlement", "issuance", "reserve"),
     }),
   ),
   funding: list(0, ACCOUNTS_MAX, object<GenesisFunding>({ debit: id128, credit: id128, amount })),

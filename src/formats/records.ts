@@ -11,6 +11,7 @@ import {
 } from "../primitives/index.js";
 import { BATCH_HEADER_BYTES, type BatchKind } from "./batch.js";
 import type { AccountKind } from "./genesis.js";
+import { checkGovernRecords, type GovernFault } from "./governance.js";
 
 /**
  * The three kinds of 128-byte records that a batch carries. Integers are little-endian except the first
@@ -54,9 +55,13 @@ export type AccountFlag = keyof typeof ACCOUNT_FLAGS;
 const ACCOUNT_FLAGS_MASK = 3;
 
 /** Numbers of the account kinds. */
-export const ACCOUNT_KINDS = { customer: 1, clearing: 2, settlement: 3, issuance: 4 } as const;
+export const ACCOUNT_KINDS = { customer: 1, clearing: 2, settlement: 3, issuance: 4, reserve: 5 } as const;
 
-export const ACCOUNT_ACTIONS = { freeze: 1, unfreeze: 2, close: 3 } as const;
+/**
+ * `cut_window` names the authority's issuance account of an asset: its open window of net settlement is cut
+ * before its time.
+ */
+export const ACCOUNT_ACTIONS = { freeze: 1, unfreeze: 2, close: 3, cut_window: 4 } as const;
 export type AccountAction = keyof typeof ACCOUNT_ACTIONS;
 
 export const ZERO_ID = "0".repeat(32) as Id128;
@@ -117,7 +122,7 @@ export interface RecordDefaults {
 
 /** Flags of an account that does not ask for others: nobody but clearing and issuance may go negative. */
 export const usualAccountFlags = (kind: AccountKind): number =>
-  kind === "customer" || kind === "settlement"
+  kind === "customer" || kind === "settlement" || kind === "reserve"
     ? ACCOUNT_FLAGS.debits_must_not_exceed_credits
     : kind === "issuance"
       ? ACCOUNT_FLAGS.credits_must_not_exceed_debits
@@ -199,13 +204,7 @@ export function decodeAction(record: Uint8Array, offset = 0): Required<ActionFie
   return { id: id(0), accountId: id(16), reference: id(32), action };
 }
 
-export type RecordsFault =
-  | "reserved_bytes_set"
-  | "unknown_flag"
-  | "asset_zero"
-  | "owner_zero"
-  | "unknown_kind"
-  | "unknown_action";
+export type RecordsFault = GovernFault | "asset_zero" | "owner_zero";
 
 /**
  * Shape of the records of a signed batch, read in place: part of block validity, needs no state.
@@ -218,7 +217,8 @@ export function checkBatchRecords(
   bytes: Uint8Array,
 ): { readonly index: number; readonly fault: RecordsFault } | undefined {
   const check = kind === "create_transfers" ? transferFault : kind === "create_accounts" ? accountFault : actionFault;
-  if (kind === "govern" || kind === "settle_set") return undefined;
+  if (kind === "govern") return checkGovernRecords(bytes);
+  if (kind === "settle_set") return undefined;
   const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const count = data.getUint32(4, true);
   for (let index = 0; index < count; index += 1) {
@@ -244,7 +244,7 @@ function accountFault(data: DataView, at: number): RecordsFault | undefined {
   if (data.getUint32(at + 16, true) === 0) return "owner_zero";
   if (data.getUint32(at + 20, true) === 0) return "asset_zero";
   const kind = data.getUint8(at + 24);
-  return kind < ACCOUNT_KINDS.customer || kind > ACCOUNT_KINDS.issuance ? "unknown_kind" : undefined;
+  return kind < ACCOUNT_KINDS.customer || kind > ACCOUNT_KINDS.reserve ? "unknown_kind" : undefined;
 }
 
 function actionFault(data: DataView, at: number): RecordsFault | undefined {
@@ -252,7 +252,7 @@ function actionFault(data: DataView, at: number): RecordsFault | undefined {
   for (let reserved = 52; reserved < RECORD_BYTES; reserved += 4)
     if (data.getUint32(at + reserved, true) !== 0) return "reserved_bytes_set";
   const action = data.getUint8(at + 48);
-  return action < ACCOUNT_ACTIONS.freeze || action > ACCOUNT_ACTIONS.close ? "unknown_action" : undefined;
+  return action < ACCOUNT_ACTIONS.freeze || action > ACCOUNT_ACTIONS.cut_window ? "unknown_action" : undefined;
 }
 
 /** The participant whose number an id begins with. */

@@ -14,6 +14,7 @@ import {
   KIND_MASK,
   OWNER,
   REFERENCE,
+  RESERVE,
   SETTLEMENT,
 } from "./accounts.js";
 import { ROLE_AUTHORITY, ROLE_BANK } from "./participants.js";
@@ -78,8 +79,10 @@ export class AccountExecution {
     if (!isHolder) return RESULT.owner_not_found;
     const flags = (words[at + RECORD_KIND_AND_FLAGS] as number) >>> 16;
     if (kind === SETTLEMENT && flags !== usualAccountFlags("settlement")) return RESULT.flags_not_allowed;
+    if (kind === RESERVE && flags !== usualAccountFlags("reserve")) return RESULT.flags_not_allowed;
     if (kind === ISSUANCE && flags !== usualAccountFlags("issuance")) return RESULT.flags_not_allowed;
     if (kind === SETTLEMENT && accounts.settlementOf(asset, owner) >= 0) return RESULT.settlement_account_exists;
+    if (kind === RESERVE && accounts.reserveOf(asset, owner) >= 0) return RESULT.reserve_account_exists;
     const cap = rules.rulebook.participantCaps.accounts;
     return participants.accountsOf(owner) >= cap ? RESULT.accounts_cap_exceeded : 0;
   }
@@ -178,9 +181,7 @@ export class AccountExecution {
     else if (action === ACCOUNT_ACTIONS.unfreeze) entry[base + KIND_AND_FLAGS] = flags & ~FROZEN;
     else {
       entry[base + KIND_AND_FLAGS] = flags | CLOSED;
-      if ((flags & KIND_MASK) === SETTLEMENT) {
-        accounts.forgetSettlement(entry[base + ASSET] as number, entry[base + OWNER] as number);
-      }
+      accounts.forget(flags & KIND_MASK, entry[base + ASSET] as number, entry[base + OWNER] as number);
     }
   }
 }

@@ -22,7 +22,7 @@ const RULEBOOK_BYTES_MAX = 1_048_576;
  * @throws {StatePagesError}
  */
 export function stateFromPages(genesis: Genesis, pages: Iterable<StatePage>, hashSeed: number): State {
-  const state = new State(hashSeed, genesis.participants.length);
+  const state = new State(hashSeed);
   const bySlot: StatePage[][] = Array.from({ length: TABLE_SLOTS }, () => []);
   for (const page of pages) {
     const slot = bySlot[slotOfKey(page.key)];

@@ -28,8 +28,8 @@ export class State {
   readonly tables: readonly (EntryTable | undefined)[];
   #rules: Rules | undefined;
 
-  constructor(hashSeed: number, participants: number) {
-    this.accounts = new Accounts(hashSeed, participants);
+  constructor(hashSeed: number) {
+    this.accounts = new Accounts(hashSeed);
     this.ids = new SeenIds(hashSeed);
     this.pendings = new Pendings(this.ids);
     this.log = new OutcomeLog(this.accounts, this.participants);

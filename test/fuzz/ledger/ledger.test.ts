@@ -6,6 +6,7 @@ import {
   encodeAccount,
   encodeAction,
   encodeTransfer,
+  isSuccess,
   participantOfId,
   type TransferFlag,
   ZERO_ID,
@@ -313,7 +314,7 @@ function compare(run: Run, model: ReferenceModel): void {
   }
   for (const [transfer, { state, success }] of model.seen) {
     const position = run.ledger.transferPosition(transfer as Id128);
-    expect([position?.pending, (position?.code ?? 99) <= 4]).toEqual([state, success]);
+    expect([position?.pending, isSuccess(position?.code ?? 999)]).toEqual([state, success]);
   }
   expect(run.ledger.nextDeadline()).toBe(model.nextDeadline);
 }

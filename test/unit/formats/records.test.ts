@@ -151,13 +151,13 @@ describe("checkBatchRecords", () => {
     ["create_accounts", 26, 4, "unknown_flag"],
     ["create_accounts", 27, 1, "unknown_flag"],
     ["create_accounts", 24, 0, "unknown_kind"],
-    ["create_accounts", 24, 5, "unknown_kind"],
+    ["create_accounts", 24, 6, "unknown_kind"],
     ["create_accounts", 16, 0, "owner_zero"],
     ...[49, 51, 52, 127].map(
       (at) => ["manage_accounts", at, 1, "reserved_bytes_set"] as [BatchKind, number, number, string],
     ),
     ["manage_accounts", 48, 0, "unknown_action"],
-    ["manage_accounts", 48, 4, "unknown_action"],
+    ["manage_accounts", 48, 5, "unknown_action"],
   ])("%s: byte %i = %i is %s", (kind, at, value, fault) => {
     expect(check(kind, at, value)).toEqual({ index: 1, fault });
   });
@@ -237,6 +237,7 @@ describe("result codes", () => {
       "reserved",
       "voided",
       "expired",
+      ...["settled", "queued", "held", "proposed", "activated", "lapsed", "not_activated"],
       "applied",
     ]);
     expect(RESULT_CODES.filter(({ code }) => isBatchLevel(code)).map(({ name }) => name)).toEqual([
