@@ -41,6 +41,8 @@
  */
 export * from "./contract.js";
 export { checkGenesisLedger, GenesisLedgerError, type GenesisLedgerFault } from "./genesis-ledger.js";
+export type { Preflight, ProposalDraft } from "./governance.js";
+export type { GovernanceFault } from "./governance-judge.js";
 export { Ledger, type LedgerOptions } from "./ledger.js";
 export type { NextSetView } from "./next-set.js";
 export * from "./outcomes.js";

@@ -29,6 +29,8 @@ const RESOLUTION_HEIGHT = 14;
 
 export const KIND_TRANSFER = 1;
 export const KIND_ACTION = 2;
+export const KIND_GOVERNANCE = 3;
+const KIND_NAMES = { [KIND_TRANSFER]: "transfer", [KIND_ACTION]: "action", [KIND_GOVERNANCE]: "governance" } as const;
 
 export const STATE_NONE = 0;
 export const STATE_PENDING = 1;
@@ -168,7 +170,7 @@ export class SeenIds {
       height: countAt(words, base + OUTCOME_HEIGHT) as Height,
       index: words[base + OUTCOME_INDEX] as number,
       code: this.codeOf(index),
-      kind: this.kindOf(index) === KIND_ACTION ? "action" : "transfer",
+      kind: KIND_NAMES[this.kindOf(index) as keyof typeof KIND_NAMES] ?? "transfer",
       pending: state,
       resolution:
         state === "none" || state === "pending" ? undefined : pointerAt(words, base + RESOLUTION_HEIGHT, base + PLACE),

@@ -1,4 +1,14 @@
-import type { BatchKind, CanonicalJson, Certificate, CommitProof, Header } from "../formats/index.js";
+import type {
+  BallotChoice,
+  BatchKind,
+  CanonicalJson,
+  Certificate,
+  CommitProof,
+  Header,
+  KeyChange,
+  KeyScope,
+  ProposalKind,
+} from "../formats/index.js";
 import type { Digest, Epoch, Height, Id128, ParticipantNumber, ValidatorIndex, View } from "../primitives/index.js";
 
 /**
@@ -96,6 +106,28 @@ export type OutcomeView =
       readonly id: Id128;
       readonly accountId: Id128;
       readonly action: string;
+    })
+  /** A proposal was made, or came to its end: `result` tells which. */
+  | (OutcomePlace & {
+      readonly type: "proposal";
+      readonly id: Id128;
+      readonly proposalKind: ProposalKind;
+      readonly effectiveHeight: Height;
+    })
+  | (OutcomePlace & {
+      readonly type: "ballot";
+      readonly id: Id128;
+      readonly proposalId: Id128;
+      readonly choice: BallotChoice;
+    })
+  /** A participant changed a key of its own. */
+  | (OutcomePlace & {
+      readonly type: "key";
+      readonly id: Id128;
+      readonly change: KeyChange;
+      readonly publicKey: string;
+      readonly scopes: readonly KeyScope[];
+      readonly effectiveHeight: Height;
     })
   /** The ledger freed what a pending transfer had reserved. */
   | (OutcomePlace & {

@@ -234,5 +234,9 @@ function accountsOf(outcome: OutcomeView): readonly Id128[] {
     case "account-opened":
     case "account-action":
       return [outcome.accountId];
+    case "proposal":
+    case "ballot":
+    case "key":
+      return [];
   }
 }

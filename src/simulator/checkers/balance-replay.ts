@@ -47,6 +47,9 @@ export class BalanceReplay {
         return;
       }
       case "action":
+      case "proposal":
+      case "ballot":
+      case "key":
         return;
       case "expiry":
         this.#release(decodeTransfer(outcome.record).id);

@@ -230,7 +230,7 @@ describe("rights", () => {
     expect(run.block([foreign, reserved, govern, settle, short, good]).results).toEqual([
       ["batch_malformed"],
       ["batch_malformed"],
-      ["kind_not_supported"],
+      ["batch_malformed"],
       ["kind_not_supported"],
       ["batch_malformed"],
       ["posted"],
