@@ -17,6 +17,7 @@ import {
   RESERVE,
   SETTLEMENT,
 } from "./accounts.js";
+import type { NetSettlement } from "./net-settlement.js";
 import { ROLE_AUTHORITY, ROLE_BANK } from "./participants.js";
 import { KIND_ACTION, swapBytes } from "./seen-ids.js";
 import type { State } from "./state.js";
@@ -38,11 +39,13 @@ const OPENING_FLAGS = 3 << 16;
 /** Executes the batches that open accounts and that freeze, unfreeze and close them. */
 export class AccountExecution {
   readonly #state: State;
+  readonly #settlement: NetSettlement;
   #words: Uint32Array = new Uint32Array(0);
   #participant = 0;
 
-  constructor(state: State) {
+  constructor(state: State, settlement: NetSettlement) {
     this.#state = state;
+    this.#settlement = settlement;
   }
 
   /** @param words the whole signed batch, well formed and signed by a key in scope */
@@ -160,15 +163,37 @@ export class AccountExecution {
     if (action !== ACCOUNT_ACTIONS.close) {
       if (participants.roleOf(this.#participant) !== ROLE_AUTHORITY) return RESULT.not_authorised;
     } else if (entry !== undefined && entry[base + OWNER] !== this.#participant) return RESULT.not_authorised;
+    if (action === ACCOUNT_ACTIONS.cut_window && entry !== undefined) {
+      // The asset's issuance account stands for its window.
+      const isIssuers = ((entry[base + KIND_AND_FLAGS] as number) & KIND_MASK) === ISSUANCE;
+      if (!isIssuers || entry[base + OWNER] !== this.#participant) return RESULT.not_authorised;
+    }
     const seen = ids.index.findAt(words, at);
     if (seen >= 0) return ids.compare(seen, words, at);
     if (entry === undefined) return RESULT.account_not_found;
     const flags = entry[base + KIND_AND_FLAGS] as number;
     if ((flags & CLOSED) !== 0) return RESULT.account_closed;
     const isFrozen = (flags & FROZEN) !== 0;
+    if (action === ACCOUNT_ACTIONS.cut_window) {
+      return this.#hasOpenPayments(entry[base + ASSET] as number) ? 0 : RESULT.window_not_open;
+    }
     if (action === ACCOUNT_ACTIONS.unfreeze) return isFrozen ? 0 : RESULT.account_not_frozen;
     if (isFrozen) return RESULT.account_frozen;
-    return action === ACCOUNT_ACTIONS.close && !isEmpty(entry, base) ? RESULT.account_not_empty : 0;
+    if (action !== ACCOUNT_ACTIONS.close) return 0;
+    return isEmpty(entry, base) && this.#isIdle(entry, base) ? 0 : RESULT.account_not_empty;
+  }
+
+  #hasOpenPayments(asset: number): boolean {
+    const { windows } = this.#state;
+    const index = windows.openOf(asset);
+    return index >= 0 && windows.hasPayments(index);
+  }
+
+  /** A bank keeps its settlement and reserve accounts as long as windows are to be settled with them (LEDG-24). */
+  #isIdle(entry: Uint32Array, base: number): boolean {
+    const kind = (entry[base + KIND_AND_FLAGS] as number) & KIND_MASK;
+    if (kind !== SETTLEMENT && kind !== RESERVE) return true;
+    return this.#state.positions.isIdle(entry[base + ASSET] as number, entry[base + OWNER] as number);
   }
 
   #act(action: number, account: number): void {
@@ -179,6 +204,7 @@ export class AccountExecution {
     const flags = entry[base + KIND_AND_FLAGS] as number;
     if (action === ACCOUNT_ACTIONS.freeze) entry[base + KIND_AND_FLAGS] = flags | FROZEN;
     else if (action === ACCOUNT_ACTIONS.unfreeze) entry[base + KIND_AND_FLAGS] = flags & ~FROZEN;
+    else if (action === ACCOUNT_ACTIONS.cut_window) this.#settlement.cutByAuthority(entry[base + ASSET] as number);
     else {
       entry[base + KIND_AND_FLAGS] = flags | CLOSED;
       accounts.forget(flags & KIND_MASK, entry[base + ASSET] as number, entry[base + OWNER] as number);

@@ -8,10 +8,13 @@ import {
   parseBatch,
   RESULT,
   type Rulebook,
+  type SettlementRow,
+  type Successor,
 } from "../formats/index.js";
 import {
   assert,
   type Digest,
+  type Epoch,
   fromHex,
   type Height,
   type Id128,
@@ -23,6 +26,8 @@ import { ACCOUNT_PAGE_ENTRIES, ACCOUNT_WORDS } from "./accounts.js";
 import { conservationOf } from "./conservation.js";
 import type { Checkpoint, ExecutedBlock, OrderedBatch, OrderedBlock, StatePage } from "./contract.js";
 import { genesisState } from "./genesis-ledger.js";
+import { GovernanceExecution, type Preflight, type ProposalDraft } from "./governance.js";
+import { NetSettlement } from "./net-settlement.js";
 import type { NextSetView } from "./next-set.js";
 import { outcomeLeafHashes } from "./outcomes.js";
 import { ROLE_AUTHORITY } from "./participants.js";
@@ -31,7 +36,17 @@ import { stateFromPages } from "./state-pages.js";
 import { pageKey, STATE_TABLES, StateRoots, type StateTable } from "./state-root.js";
 import type { BlockTime } from "./transfer-judge.js";
 import { TransferExecution } from "./transfers.js";
-import type { AccountView, AssetTotals, IdPosition, KeyView, ParticipantView, StateTableView } from "./views.js";
+import type {
+  AccountView,
+  AssetTotals,
+  IdPosition,
+  KeyView,
+  ParticipantView,
+  PositionView,
+  ProposalView,
+  StateTableView,
+  WindowView,
+} from "./views.js";
 import { alignedWords } from "./words.js";
 
 export interface LedgerOptions {
@@ -55,15 +70,19 @@ export class Ledger {
   readonly #roots: StateRoots;
   readonly #transfers: TransferExecution;
   readonly #accounts: AccountExecution;
+  readonly #settlement: NetSettlement;
+  readonly #governance: GovernanceExecution;
   #height: Height;
   #stateHeight: Height;
   #stateRoot: Digest;
 
-  private constructor(state: State, chainId: Digest, height: Height) {
+  private constructor(state: State, genesis: Genesis, chainId: Digest, height: Height) {
     this.#chainId = chainId;
     this.#state = state;
     this.#transfers = new TransferExecution(state);
-    this.#accounts = new AccountExecution(state);
+    this.#settlement = new NetSettlement(state);
+    this.#accounts = new AccountExecution(state, this.#settlement);
+    this.#governance = new GovernanceExecution(state, chainId, genesis);
     this.#roots = new StateRoots(state.tables);
     this.#roots.update();
     // Genesis itself writes no pages, so the first checkpoint has all of them.
@@ -80,7 +99,7 @@ export class Ledger {
    */
   static fromGenesis(genesis: Genesis, chainId: Digest, options: LedgerOptions = {}): Ledger {
     const state = genesisState(genesis, options.hashSeed ?? 0);
-    const ledger = new Ledger(state, chainId, 0 as Height);
+    const ledger = new Ledger(state, genesis, chainId, 0 as Height);
     // No checkpoint has written the pages of genesis: the first one does.
     for (const table of state.tables) table?.touchAllPages();
     return ledger;
@@ -99,21 +118,32 @@ export class Ledger {
     pages: Iterable<StatePage>,
     options: LedgerOptions = {},
   ): Ledger {
-    return new Ledger(stateFromPages(genesis, pages, options.hashSeed ?? 0), chainId, checkpointHeight);
+    return new Ledger(stateFromPages(genesis, pages, options.hashSeed ?? 0), genesis, chainId, checkpointHeight);
   }
 
-  /** Executes the block at `height + 1`; anything else is the caller's mistake and asserts. */
+  /**
+   * Executes the block at `height + 1`; anything else is the caller's mistake and asserts.
+   *
+   * @throws {ProtocolVersionError} where the block is to be executed under a protocol version that this program does
+   *   not know; nothing has changed then
+   */
   apply(block: OrderedBlock): ExecutedBlock {
     assert(block.height === this.#height + 1, "blocks are applied in order");
-    const { rules, log, pendings } = this.#state;
+    const { log, pendings } = this.#state;
+    log.open(block.height, block.timestamp);
+    // Activations come first: what follows reads the rules that they put in force.
+    this.#governance.openBlock(block);
+    const { rules } = this.#state;
     const time: BlockTime = {
       height: block.height,
       timestamp: block.timestamp,
       schemeDay: rules.schemeDay(block.timestamp),
     };
-    log.open(block.height, block.timestamp);
     this.#transfers.openBlock(time);
+    this.#settlement.openBlock(time);
     this.#transfers.expireDue(rules.rulebook.expiriesPerBlockMax);
+    this.#settlement.cutDue();
+    this.#settlement.settleClosed();
     const codes = this.#executeBatches(block.batches);
     pendings.tidy();
     this.#height = block.height;
@@ -167,10 +197,12 @@ export class Ledger {
   #executeBatch(header: BatchHeader | undefined, bytes: Uint8Array, index: number): Uint16Array {
     if (header === undefined) return Uint16Array.of(RESULT.batch_malformed);
     const { kind, participant } = header;
-    if (kind === "govern" || kind === "settle_set") return Uint16Array.of(RESULT.kind_not_supported);
-    const verdict = this.#state.keys.judge(header.publicKey, participant, "submit", this.#height + 1);
+    if (kind === "settle_set") return Uint16Array.of(RESULT.kind_not_supported);
+    const scope = kind === "govern" ? "govern" : "submit";
+    const verdict = this.#state.keys.judge(header.publicKey, participant, scope, this.#height + 1);
     if (verdict === "unknown") return Uint16Array.of(RESULT.key_not_registered);
     if (verdict === "out_of_scope") return Uint16Array.of(RESULT.key_out_of_scope);
+    if (kind === "govern") return this.#governance.execute(bytes, participant, index);
     const words = alignedWords(bytes);
     switch (kind) {
       case "create_transfers":
@@ -265,9 +297,75 @@ export class Ledger {
     return this.#state.keys.judge(publicKey, participant, scope, this.#height + 1) === "good";
   }
 
-  /** Earliest deadline (block time, ms) of a pending transfer: when due, it is work for the proposer. */
+  /** Earliest time (block time, ms) at which something is due of itself: then it is work for the proposer. */
   nextDeadline(): number | undefined {
-    return this.#state.pendings.nextDeadline();
+    const deadlines = [
+      this.#state.pendings.nextDeadline(),
+      this.#settlement.nextDeadline(),
+      this.#governance.nextDeadline(this.#height + 1),
+    ].filter((deadline) => deadline !== undefined);
+    return deadlines.length === 0 ? undefined : Math.min(...deadlines);
+  }
+
+  /**
+   * Settlement windows, newest first; the open ones of assets that had payments on net rails come with them.
+   *
+   * @param cursor number of windows to skip: 0, or `next` of the page before
+   */
+  windows(
+    cursor: number,
+    limit: number,
+  ): { readonly windows: readonly WindowView[]; readonly next: number | undefined } {
+    const { windows } = this.#state;
+    const views: WindowView[] = [];
+    let skipped = cursor;
+    for (; skipped < windows.table.count && views.length < limit; skipped += 1) {
+      const view = windows.view(windows.table.count - 1 - skipped);
+      if (view.openedAt > 0) views.push(view);
+    }
+    return { windows: views, next: skipped < windows.table.count ? skipped : undefined };
+  }
+
+  /** A window of an asset by its number; undefined if nothing was initiated in it. */
+  window(asset: number, number: number): WindowView | undefined {
+    const index = this.#state.windows.find(asset, number);
+    const view = index < 0 ? undefined : this.#state.windows.view(index);
+    return view !== undefined && view.openedAt > 0 ? view : undefined;
+  }
+
+  /** Who paid whom in a window that is not settled, by payer, then payee; a settled one's outcome holds its report. */
+  windowRows(asset: number, number: number): readonly SettlementRow[] {
+    const index = this.#state.windows.find(asset, number);
+    return index < 0 ? [] : this.#state.windows.rowsOf(index);
+  }
+
+  /** What each bank owes and is owed on net rails, in the order of their first payments. */
+  positions(): readonly PositionView[] {
+    return this.#state.positions.views();
+  }
+
+  /** Protocol version in force for the next block. */
+  get protocolVersion(): number {
+    return this.#governance.version;
+  }
+
+  /** Proposals from a number on, in the order in which they were made, and how many there are in all. */
+  proposals(from: number, limit: number): { readonly proposals: readonly ProposalView[]; readonly count: number } {
+    const { proposals } = this.#state;
+    const end = Math.min(proposals.count, from + limit);
+    const views: ProposalView[] = [];
+    for (let index = from; index < end; index += 1) views.push(proposals.view(index));
+    return { proposals: views, count: proposals.count };
+  }
+
+  /** What a proposal would get as its result in the next block, and what it would change. */
+  preflight(draft: ProposalDraft, timestamp: number, epoch: Epoch): Preflight {
+    return this.#governance.preflight(draft, (this.#height + 1) as Height, timestamp, epoch);
+  }
+
+  /** Validators of an epoch, ascending by participant; undefined for an epoch that nobody decided. */
+  validatorsAt(epoch: Epoch): readonly Successor[] | undefined {
+    return this.#governance.membersAt(epoch);
   }
 
   /** Number of transfers that are pending now. */

@@ -6,9 +6,10 @@ import { type SeenIds, STATE_PENDING } from "./seen-ids.js";
  * Entry of a transfer that is pending, 256 bytes; offsets in 32-bit words:
  *
  * 0 record 32 · 32 salt of its batch 8 · 40 reserved amount 2 · 42 deadline (block
- * time, ms) 2 · 44 index of its id · 45 debit account · 46 credit account · 47 debit settlement account
- * plus one, 0 for none · 48 credit settlement account plus one · 49 submitter · 50 index of its record in
- * its batch · 51 scheme day of its initiation · 52 reserved 12
+ * time, ms) 2 · 44 index of its id · 45 debit account · 46 credit account · 47 paying bank's settlement account, on a
+ * net rail its reserve account, plus one, 0 for none · 48 other bank's settlement account plus one · 49 submitter ·
+ * 50 index of its record in its batch · 51 scheme day of its initiation · 52 leg between the banks (low 8 bits) and
+ * `NEEDS_ACCEPTANCE` · 53 fee 2 · 55 window of its initiation, where its bank's sum is counted · 56 reserved 8
  *
  * The table stays dense: the last entry moves into the place of one that was resolved.
  */
@@ -25,6 +26,13 @@ export const CREDIT_SETTLEMENT = 48;
 export const SUBMITTER = 49;
 export const RECORD_INDEX = 50;
 export const SCHEME_DAY = 51;
+export const LEG = 52;
+export const FEE = 53;
+export const WINDOW = 55;
+
+export const LEG_MASK = 0xff;
+/** The beneficiary's bank posts or voids, nobody else. */
+export const NEEDS_ACCEPTANCE = 0x100;
 
 /** Stale heap entries tolerated before the heap is built anew. */
 const STALE_MAX = 1_024;

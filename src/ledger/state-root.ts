@@ -7,8 +7,8 @@ import type { EntryTable } from "./entry-table.js";
  * The root over the whole state, and the pages that it is computed from.
  *
  * The state is sixteen tables in this order: accounts, consumed ids, pendings, limit counters,
- * participants, keys, rulebook; then queues, holds, windows, velocity counters, proposals, the next
- * validator set and three more, which are empty until their rules come. The state root is the counted
+ * participants, keys, rulebook; then queues, windows, positions, velocity counters, proposals, ballots, the next
+ * validator set, rows of windows, contents of proposals. A table that is not in use is empty. The state root is the counted
  * root (crypto's `countedRoot`) over the sixteen table roots; a table's root is the counted root over its
  * entries' hashes; an entry's hash is the root of the plain SHA-256 tree over its 32-byte chunks. So a
  * proof of an entry is two paths, and formats verifies it without this file.
@@ -35,7 +35,7 @@ export const STATE_TABLES = [
   "ballots",
   "next-validators",
   "clocks",
-  "unused",
+  "proposal-contents",
 ] as const;
 export type StateTable = (typeof STATE_TABLES)[number];
 

@@ -6,8 +6,11 @@ import { NextSet } from "./next-set.js";
 import { OutcomeLog } from "./outcome-log.js";
 import { Keys, Participants } from "./participants.js";
 import { Pendings } from "./pendings.js";
+import { Positions } from "./positions.js";
+import { Proposals } from "./proposals.js";
 import { Rules, rulebookBytes } from "./rules.js";
 import { SeenIds } from "./seen-ids.js";
+import { Windows } from "./windows.js";
 
 /** The rulebook's canonical JSON in 64-byte entries. */
 const RULEBOOK_WORDS = 16;
@@ -23,6 +26,9 @@ export class State {
   readonly keys = new Keys();
   readonly rulebookTable = new EntryTable(RULEBOOK_WORDS, RULEBOOK_PAGE_ENTRIES);
   readonly nextSet = new NextSet();
+  readonly proposals = new Proposals();
+  readonly windows = new Windows();
+  readonly positions = new Positions();
   readonly log: OutcomeLog;
   /** The tables in the order in which the state root covers them; undefined for a place not in use. */
   readonly tables: readonly (EntryTable | undefined)[];
@@ -42,12 +48,14 @@ export class State {
       this.keys.table,
       this.rulebookTable,
       undefined,
+      this.windows.table,
+      this.positions.table,
       undefined,
-      undefined,
-      undefined,
-      undefined,
-      undefined,
+      this.proposals.table,
+      this.proposals.ballotTable,
       this.nextSet.table,
+      this.windows.rows,
+      this.proposals.contentTable,
     ];
   }
 
@@ -58,6 +66,12 @@ export class State {
   /** Puts a rulebook in force whose bytes are in the table already. */
   readRules(rulebook: Rulebook): void {
     this.#rules = new Rules(rulebook);
+  }
+
+  /** Puts another rulebook in force in place of the present one. */
+  replaceRules(rulebook: Rulebook): void {
+    while (this.rulebookTable.count > 0) this.rulebookTable.removeLast();
+    this.writeRules(rulebook);
   }
 
   /** Puts a rulebook in force and writes its table. */
@@ -73,6 +87,9 @@ export class State {
     this.pendings.table.begin();
     this.limits.table.begin();
     this.participants.table.begin();
+    this.windows.table.begin();
+    this.windows.rows.begin();
+    this.positions.table.begin();
     this.log.begin();
   }
 
@@ -82,6 +99,9 @@ export class State {
     this.pendings.table.commit();
     this.limits.table.commit();
     this.participants.table.commit();
+    this.windows.table.commit();
+    this.windows.rows.commit();
+    this.positions.table.commit();
   }
 
   /** Undoes everything since `begin` but the ids consumed since then, which stay for their results. */
@@ -91,6 +111,9 @@ export class State {
     this.pendings.table.rollback();
     this.limits.table.rollback();
     this.participants.table.rollback();
+    this.windows.table.rollback();
+    this.windows.rows.rollback();
+    this.positions.table.rollback();
     this.log.rollback();
   }
 }

@@ -3,11 +3,14 @@ import { RESULT } from "../formats/index.js";
 import type { Height } from "../primitives/index.js";
 import { CREDITS_PENDING, CREDITS_POSTED, DEBITS_PENDING, DEBITS_POSTED } from "./accounts.js";
 import { addTo, subtractFrom } from "./limbs.js";
+import { OF_BANK } from "./limits.js";
 import { NO_BATCH } from "./outcome-log.js";
 import * as pending from "./pendings.js";
+import type { Rail } from "./rules.js";
 import { KIND_TRANSFER, STATE_EXPIRED, STATE_POSTED, STATE_VOIDED } from "./seen-ids.js";
+import { SettlementLegs } from "./settlement-legs.js";
 import type { State } from "./state.js";
-import { type BlockTime, PREPARED_MAX, TransferJudge } from "./transfer-judge.js";
+import { type BlockTime, LEG_GROSS, LEG_NET, PREPARED_MAX, TransferJudge } from "./transfer-judge.js";
 import {
   COUNT_WORD,
   FLAGS,
@@ -18,7 +21,6 @@ import {
   railAt,
   SALT_WORD,
   SALT_WORDS,
-  TIMEOUT,
   VOID,
 } from "./transfer-words.js";
 
@@ -30,6 +32,7 @@ const ID_ALREADY_FAILED = RESULT.id_already_failed;
 const LINKED_EVENT_FAILED = RESULT.linked_event_failed;
 
 const GIVEN_BACK = new Uint32Array(2);
+const WITH_FEE = new Uint32Array(2);
 
 /**
  * Executes the transfers of batches and the expiry of pending ones: each is judged first and performed
@@ -38,6 +41,7 @@ const GIVEN_BACK = new Uint32Array(2);
 export class TransferExecution {
   readonly #state: State;
   readonly #judge: TransferJudge;
+  readonly #legs: SettlementLegs;
   #height = 0 as Height;
   #timestamp = 0;
   #day = 0;
@@ -50,6 +54,7 @@ export class TransferExecution {
   constructor(state: State) {
     this.#state = state;
     this.#judge = new TransferJudge(state);
+    this.#legs = new SettlementLegs(state, this.#judge);
   }
 
   openBlock(block: BlockTime): void {
@@ -193,29 +198,39 @@ export class TransferExecution {
     const flags = this.#words[at + FLAGS] as number;
     const isResolution = (flags & (POST | VOID)) !== 0;
     if (isResolution) this.#release(this.#judge.place);
-    if (code === POSTED) this.#move(DEBITS_POSTED, CREDITS_POSTED);
-    else if (code === RESERVED) this.#move(DEBITS_PENDING, CREDITS_PENDING);
+    if (code === POSTED) {
+      this.#move(DEBITS_POSTED, CREDITS_POSTED);
+      if (this.#judge.leg !== 0) this.#legs.post(this.#timestamp, this.#words);
+    } else if (code === RESERVED) {
+      this.#move(DEBITS_PENDING, CREDITS_PENDING);
+      if (this.#judge.leg !== 0) this.#legs.reserve(this.#timestamp);
+    }
     const outcome = state.log.count;
     state.log.add(code, this.#participant, this.#batch, record);
     this.#logSides();
     const seen = state.ids.consume(this.#words, at, code, KIND_TRANSFER, outcome);
     if (isResolution) this.#resolve(code === POSTED ? STATE_POSTED : STATE_VOIDED, outcome);
     else {
-      const rail = railAt(this.#words, at);
-      if (state.rules.rail(rail)?.hasDailyMaximum === true) {
-        state.limits.count(this.#judge.debit, rail, this.#day, this.#judge.low, this.#judge.high);
-      }
+      const rail = state.rules.rail(railAt(this.#words, at));
+      if (rail?.isCounted === true) this.#count(rail);
       if (code === RESERVED) this.#reserve(at, record, seen);
     }
   }
 
-  /** Adds the amount to a balance of every account of the transfer. */
+  /** Counts an initiation against the limits of its account and of its bank. */
+  #count(rail: Rail): void {
+    const { limits, windows } = this.#state;
+    const { asset, debit, debitSettlement, low, high } = this.#judge;
+    if (rail.hasDailyMaximum) limits.count(debit, rail.number, this.#day, low, high);
+    if (rail.hasWindowMaximum && this.#judge.leg === LEG_NET) {
+      limits.count(debitSettlement, rail.number + OF_BANK, windows.openNumber(asset), low, high);
+    }
+  }
+
+  /** Adds the amount to a balance of both accounts. */
   #move(debits: number, credits: number): void {
     this.#add(this.#judge.debit, debits);
     this.#add(this.#judge.credit, credits);
-    if (this.#judge.debitSettlement < 0) return;
-    this.#add(this.#judge.debitSettlement, debits);
-    this.#add(this.#judge.creditSettlement, credits);
   }
 
   #add(account: number, balance: number): void {
@@ -229,7 +244,7 @@ export class TransferExecution {
     log.amount(this.#judge.low, this.#judge.high);
     log.debit(this.#judge.debit);
     log.credit(this.#judge.credit);
-    if (this.#judge.debitSettlement >= 0) log.settlement(this.#judge.debitSettlement, this.#judge.creditSettlement);
+    if (this.#judge.leg === LEG_GROSS) log.settlement(this.#judge.debitSettlement, this.#judge.creditSettlement);
   }
 
   /** Takes the whole reservation of a pending transfer back. */
@@ -237,13 +252,16 @@ export class TransferExecution {
     const table = this.#state.pendings.table;
     const entry = table.wordsOf(place);
     const at = table.baseOf(place) + pending.RESERVED_AMOUNT;
+    const fee = table.baseOf(place) + pending.FEE;
     const low = entry[at] as number;
     const high = entry[at + 1] as number;
     this.#subtract(this.#judge.debit, DEBITS_PENDING, low, high);
     this.#subtract(this.#judge.credit, CREDITS_PENDING, low, high);
-    if (this.#judge.debitSettlement < 0) return;
-    this.#subtract(this.#judge.debitSettlement, DEBITS_PENDING, low, high);
-    this.#subtract(this.#judge.creditSettlement, CREDITS_PENDING, low, high);
+    if (this.#judge.leg === 0) return;
+    addTo(WITH_FEE, 0, low, high);
+    addTo(WITH_FEE, 0, entry[fee] as number, entry[fee + 1] as number);
+    this.#legs.release(WITH_FEE[0] as number, WITH_FEE[1] as number);
+    WITH_FEE.fill(0);
   }
 
   #subtract(account: number, balance: number, low: number, high: number): void {
@@ -254,8 +272,7 @@ export class TransferExecution {
 
   #reserve(at: number, record: number, seen: number): void {
     const state = this.#state;
-    const timeout = this.#words[at + TIMEOUT] as number;
-    const place = state.pendings.add(seen, this.#timestamp + timeout * 1_000);
+    const place = state.pendings.add(seen, this.#timestamp + this.#judge.timeoutSeconds * 1_000);
     const entry = state.pendings.table.wordsOf(place);
     const base = state.pendings.table.baseOf(place);
     entry.set(this.#words.subarray(at, at + RECORD_WORDS), base);
@@ -269,6 +286,13 @@ export class TransferExecution {
     entry[base + pending.SUBMITTER] = this.#participant;
     entry[base + pending.RECORD_INDEX] = record;
     entry[base + pending.SCHEME_DAY] = this.#day;
+    const needsAcceptance = state.rules.rail(railAt(entry, base))?.needsAcceptance === true;
+    entry[base + pending.LEG] = this.#judge.leg | (needsAcceptance ? pending.NEEDS_ACCEPTANCE : 0);
+    if (this.#judge.leg !== 0) {
+      entry[base + pending.FEE] = this.#judge.feeLow;
+      entry[base + pending.FEE + 1] = this.#judge.feeHigh;
+      entry[base + pending.WINDOW] = state.windows.openNumber(this.#judge.asset);
+    }
     state.participants.countPending(this.#participant, 1);
   }
 
@@ -284,6 +308,10 @@ export class TransferExecution {
     const rail = railAt(entry, base);
     const day = entry[base + pending.SCHEME_DAY] as number;
     state.limits.giveBack(this.#judge.debit, rail, day, back[0] as number, back[1] as number);
+    if (this.#judge.leg === LEG_NET) {
+      const window = entry[base + pending.WINDOW] as number;
+      state.limits.giveBack(this.#judge.debitSettlement, rail + OF_BANK, window, back[0] as number, back[1] as number);
+    }
     state.participants.countPending(entry[base + pending.SUBMITTER] as number, -1);
     state.ids.resolve(entry[base + pending.ID_INDEX] as number, stateAfter, this.#height, outcome);
     state.pendings.remove(this.#judge.place);
@@ -294,7 +322,7 @@ export class TransferExecution {
  * Salt of an outcome that the system itself adds to a record: H(batch salt ‖ 32 bytes of ones). With the
  * batch's own salt, opening the commitment of the reservation would open that of its expiry too.
  */
-function resolutionSalt(words: Uint32Array, at: number): Uint32Array {
+export function resolutionSalt(words: Uint32Array, at: number): Uint32Array {
   const preimage = new Uint8Array(64).fill(0xff);
   preimage.set(new Uint8Array(words.slice(at, at + SALT_WORDS).buffer));
   return new Uint32Array(sha256(preimage).slice().buffer);
