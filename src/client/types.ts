@@ -247,7 +247,8 @@ export interface Evidence {
 }
 
 export interface Peer {
-  readonly index: number;
+  /** Its participant number. */
+  readonly participant: number;
   readonly name: string;
   readonly peerId: string;
   readonly connected: boolean;

@@ -6,7 +6,7 @@ import {
   parseBatch,
   verifyBatchSignature,
 } from "../formats/index.js";
-import { type Digest, NOT_AFTER_WINDOW_MS, type ParticipantNumber, type ValidatorIndex } from "../primitives/index.js";
+import { type Digest, NOT_AFTER_WINDOW_MS, type ParticipantNumber } from "../primitives/index.js";
 import { type MempoolLimits, type Quota, Tally } from "./quota.js";
 import {
   type BatchDescription,
@@ -39,7 +39,7 @@ export interface PoolTime {
 }
 
 /** Who is charged for a batch: a pushing peer, this replica's clients, or the reserve for requested ones. */
-type Payer = ValidatorIndex | "client" | "requested";
+type Payer = ParticipantNumber | "client" | "requested";
 
 interface Entry {
   readonly bytes: Uint8Array;

@@ -1,12 +1,12 @@
 import type { BatchHeader, BatchKind } from "../formats/index.js";
-import type { Digest, ParticipantNumber, ValidatorIndex } from "../primitives/index.js";
+import type { Digest, ParticipantNumber } from "../primitives/index.js";
 
 /** Who brought a batch. */
 export type BatchSource =
   | { readonly type: "client" }
   | {
       readonly type: "peer";
-      readonly peer: ValidatorIndex;
+      readonly peer: ParticipantNumber;
       /** Whether this replica asked for it because a block names it. Quotas and clocks do not apply then. */
       readonly requested: boolean;
     };

@@ -8,7 +8,15 @@ import { CONFIG_BYTES_MAX, parseConfig, renderConfig } from "./config.js";
 import type { Config, ConfigChanges } from "./config-options.js";
 import { createFile, makeDirectory, readBounded } from "./files.js";
 import { HomeError } from "./home-error.js";
-import { createKey, type KeyAlgorithm, type KeyPurpose, readKey, readPassphrase, type StoredKey } from "./keystore.js";
+import {
+  createKey,
+  type KeyAlgorithm,
+  type KeyPurpose,
+  keyPath,
+  readKey,
+  readPassphrase,
+  type StoredKey,
+} from "./keystore.js";
 
 /** Longest genesis file that is read, in bytes; the format's own bound. */
 const GENESIS_BYTES_MAX = 256 * 1_048_576;
@@ -101,24 +109,27 @@ export function readOperationKey(home: Home, passphrase: string | undefined = pa
 }
 
 /**
- * The keys of a validator's home, which must be the ones that genesis names.
+ * The keys of a home with a node. They need not be those of genesis: a participant may come to be a validator later,
+ * or have put new keys in the place of old ones; with keys that no set names, a node follows and votes for nothing.
  *
- * @throws {HomeError} those of `readKey`; HOME_MISFIT where this participant validates nothing
+ * @throws {HomeError} those of `readKey`; HOME_MISFIT where the home has no keys of a validator; KEY_MISMATCH for
+ *   another participant's
  */
 export function readNodeKeys(home: Home): NodeKeys {
   const passphrase = passphraseOf(home);
-  const member = home.genesis.validators[home.validator ?? -1];
-  if (member === undefined) {
-    const detail = `${home.participant.name} is no validator in its genesis.json, so there is no node to run`;
+  if (home.validator === undefined && !existsSync(keyPath(home.path, "consensus"))) {
+    const detail = `${home.participant.name} has no keys of a validator, so there is no node to run`;
     throw new HomeError({ code: "HOME_MISFIT", path: home.path, detail });
   }
-  const read = (purpose: KeyPurpose, publicKey: string): StoredKey => {
+  const read = (purpose: KeyPurpose): StoredKey => {
     const key = readKey(home.path, purpose, passphrase);
-    return toHex(key.publicKey) === publicKey ? key : mismatch(home, key, "genesis.json names another one");
+    return key.participant === home.participant.name
+      ? key
+      : mismatch(home, key, `it is ${key.participant}'s and cannot serve`);
   };
   return {
-    consensus: read("consensus", member.consensusKey),
-    network: read("network", member.networkKey),
+    consensus: read("consensus"),
+    network: read("network"),
     operation: readOperationKey(home, passphrase),
   };
 }

@@ -1,5 +1,5 @@
 import type { BatchKind, RecordDefaults } from "../formats/index.js";
-import type { Digest, Height, Id128, ValidatorIndex } from "../primitives/index.js";
+import type { Digest, Height, Id128, ParticipantNumber } from "../primitives/index.js";
 import type {
   AccountQuery,
   AccountView,
@@ -9,6 +9,7 @@ import type {
   ConsensusView,
   EvidenceView,
   FinalityView,
+  GovernanceQueries,
   OutcomePage,
   Page,
   ProofAnswer,
@@ -19,6 +20,7 @@ import type {
   TransferView,
 } from "../replica/index.js";
 
+export type { ProposalView } from "../ledger/index.js";
 export type {
   AccountQuery,
   AccountView,
@@ -32,8 +34,11 @@ export type {
   OutcomePlace,
   OutcomeView,
   Page,
+  ParticipantKeysView,
+  PreflightView,
   ProofAnswer,
   Readiness,
+  RulesView,
   SignedVoteView,
   TransferQuery,
   TransferView,
@@ -59,6 +64,10 @@ export interface NodeApi {
   submitRecords(submission: RecordsSubmission): Promise<SubmissionOutcome>;
   /** Submits a batch that its participant signed itself. */
   submitBatch(submission: BatchSubmission): Promise<SubmissionOutcome>;
+  /** Signs governance records for the node's own participant, as one batch that `submitBatch` takes. */
+  signGovern(records: Uint8Array): Uint8Array;
+  /** The answers about proposals, participants and rules. */
+  readonly governance: Pick<GovernanceQueries, keyof GovernanceQueries>;
 
   /** In the order of the ids; `undefined` where there is none. */
   accounts(ids: readonly Id128[]): readonly (AccountView | undefined)[];
@@ -125,7 +134,7 @@ export type SubmissionOutcome =
   | { readonly type: "unavailable"; readonly reason: "syncing" | "diverged" | "stopping" };
 
 export interface PeerView {
-  readonly index: ValidatorIndex;
+  readonly participant: ParticipantNumber;
   readonly name: string;
   readonly peerId: string;
   readonly connected: boolean;

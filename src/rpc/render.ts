@@ -214,7 +214,7 @@ export const renderEvidence = (view: EvidenceView): EvidenceJson => ({
 });
 
 export const renderPeer = (view: PeerView): PeerJson => ({
-  index: view.index,
+  participant: view.participant,
   name: view.name,
   peerId: view.peerId,
   connected: view.connected,

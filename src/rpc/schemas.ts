@@ -237,7 +237,7 @@ export const evidence = z.strictObject({
 export type EvidenceJson = z.infer<typeof evidence>;
 
 export const peer = z.strictObject({
-  index: count,
+  participant: count,
   name: z.string(),
   peerId: z.string(),
   connected: z.boolean(),

@@ -1,4 +1,4 @@
-import type { ValidatorIndex } from "../primitives/index.js";
+import { participantNumber, type ValidatorIndex, validatorIndex } from "../primitives/index.js";
 import {
   type Channel,
   type Ports,
@@ -30,6 +30,8 @@ export interface NodeOptions {
   readonly id: number;
   readonly name: string;
   readonly isHonest: boolean;
+  /** Place among the validators of genesis, whose participants are numbered one above. */
+  readonly index: ValidatorIndex;
   readonly replica: ReplicaOptions;
   readonly disk: DiskPlan;
   readonly random: Random;
@@ -70,7 +72,7 @@ export class SimulatedNode implements Endpoint {
     this.#world = world;
     this.#options = options;
     this.id = options.id;
-    this.index = options.replica.self;
+    this.index = options.index;
     this.name = options.name;
     this.isHonest = options.isHonest;
     this.skewMs = options.skewMs;
@@ -101,7 +103,8 @@ export class SimulatedNode implements Endpoint {
     this.#sendsUntilCrash = Number.POSITIVE_INFINITY;
     this.#world.starting(this);
     this.#turn(() => {
-      const options = { ...this.#options.replica, mayVote: this.mayVote };
+      const keys = this.#options.replica.keys.map((key) => ({ ...key, mayVote: key.mayVote && this.mayVote }));
+      const options = { ...this.#options.replica, keys };
       const replica = new Replica(options, this.#ports(), (event) => this.#world.observed(this, event));
       this.replica = replica;
       replica.start();
@@ -149,7 +152,7 @@ export class SimulatedNode implements Endpoint {
     if (this.replica === undefined) return;
     this.#enter(() => {
       this.#world.record(`${from}>${this.name} ${channel}`, frame);
-      this.replica?.receive(from, channel, frame);
+      this.replica?.receive(participantNumber(from + 1), channel, frame);
     });
   }
 
@@ -162,7 +165,7 @@ export class SimulatedNode implements Endpoint {
         soon: (callback) => this.#schedule(queue.now, "soon", callback),
         after: (delayMs, callback) => this.#schedule(queue.now + delayMs, "timer", callback),
       },
-      transport: { send: (to, channel, frame) => this.#send(to, channel, frame) },
+      transport: { send: (to, channel, frame) => this.#send(validatorIndex(to - 1), channel, frame) },
       store: this.store,
     };
   }

@@ -310,6 +310,7 @@ export class Simulation {
   #makeNode(index: ValidatorIndex, id: number): SimulatedNode {
     const { seed, validators, scheme = "keyed-hash", timing, disk, skewMs, executionMs } = this.options;
     const { genesis, chainId, set, secretKeys } = this.consortium;
+    const { participant, publicKey } = set.members[index] as (typeof set.members)[number];
     return new SimulatedNode(this.#world(), {
       id,
       name: id < validators ? `${index}` : `${index}'`,
@@ -318,14 +319,13 @@ export class Simulation {
       random: new Random(seed, `node ${id}`),
       skewMs: skewMs?.[index] ?? 0,
       executionMs: executionMs?.[index] ?? 0,
+      index,
       replica: {
         genesis,
         chainId,
-        set,
         scheme: certificateScheme(scheme),
-        self: index,
-        secretKey: secretKeys[index] as Uint8Array,
-        mayVote: true,
+        participant,
+        keys: [{ publicKey, secretKey: secretKeys[index] as Uint8Array, mayVote: true }],
         // A liar goes on lying, whatever its record says.
         trustsRecord: !this.isHonest(index) && this.options.adversaries?.[index]?.length !== 0,
         timing: { ...SIMULATED_TIMING, ...timing },
@@ -442,7 +442,7 @@ export class Simulation {
       violations.check(!this.isHonest(signer), rule, () => `${node.name} about ${signer}: ${detail}`);
     switch (event.type) {
       case "peer-fault":
-        accuse(event.peer, "no honest validator is refused as a liar", event.reason);
+        accuse(event.peer - 1, "no honest validator is refused as a liar", event.reason);
         return;
       case "evidence": {
         const { signer, view, votes } = event.equivocation;

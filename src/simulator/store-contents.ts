@@ -96,8 +96,12 @@ export function apply(contents: Contents, write: StoreWrite): void {
   if (write.divergence !== undefined) contents.divergence = write.divergence;
 }
 
-export const certificateKey = ({ kind, view, hash }: Pick<Certificate, "kind" | "view" | "hash">): string =>
-  `${kind}:${view}:${hash}`;
+export const certificateKey = ({
+  kind,
+  epoch,
+  view,
+  hash,
+}: Pick<Certificate, "kind" | "epoch" | "view" | "hash">): string => `${kind}:${epoch}:${view}:${hash}`;
 
 function finalize(contents: Contents, { blocks, head }: NonNullable<StoreWrite["finalized"]>): void {
   for (const block of blocks) {
@@ -113,7 +117,8 @@ function finalize(contents: Contents, { blocks, head }: NonNullable<StoreWrite["
   }
   assert(contents.final[contents.final.length - 1]?.hash === head.hash, "the head is not the last finalised block");
   contents.head = head;
-  for (const [key, { view }] of contents.certificates) if (view < head.view) contents.certificates.delete(key);
+  for (const [key, { epoch, view }] of contents.certificates)
+    if (epoch < head.epoch || (epoch === head.epoch && view < head.view)) contents.certificates.delete(key);
   for (const [hash, { height }] of contents.proposals) if (height <= head.height) contents.proposals.delete(hash);
 }
 

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { certificateScheme, sha256 } from "../../src/crypto/index.js";
 import { genesisValidatorSet } from "../../src/formats/index.js";
 import { type Interpose, runNode } from "../../src/node/index.js";
+import { validatorIndex } from "../../src/primitives/index.js";
 import { PROCESS_BEHAVIOURS, type ProcessBehaviourName, Puppet, Random } from "../../src/simulator/index.js";
 
 /*
@@ -27,6 +28,11 @@ const interpose: Interpose = ({ home: { genesis, chainId, validator }, keys, log
   if (validator === undefined) throw new Error("a validator's home");
   const none = new Uint8Array(0);
   const isSelf = (index: number): boolean => index === validator;
+  // The adversaries speak of places among the validators of genesis, whose set they never leave.
+  const participantAt = (index: number) =>
+    (genesis.validators[index] as (typeof genesis.validators)[number]).participant;
+  const indexOf = (participant: number) =>
+    validatorIndex(genesis.validators.findIndex((member) => member.participant === participant));
   const puppet = new Puppet({
     index: validator,
     scheme: certificateScheme(genesis.scheme),
@@ -49,7 +55,7 @@ const interpose: Interpose = ({ home: { genesis, chainId, validator }, keys, log
   });
   setInterval(() => {
     for (const to of others) {
-      for (const frame of puppet.volunteered(to)) around.transport.send(to, "consensus", frame);
+      for (const frame of puppet.volunteered(to)) around.transport.send(participantAt(to), "consensus", frame);
     }
   }, VOLUNTEER_MS).unref();
   return {
@@ -58,12 +64,12 @@ const interpose: Interpose = ({ home: { genesis, chainId, validator }, keys, log
     trustsRecord: true,
     transport: {
       send(to, channel, frame) {
-        const frames = puppet.outgoing(to, channel, frame);
+        const frames = puppet.outgoing(indexOf(to), channel, frame);
         return frames.map(([on, bytes]) => around.transport.send(to, on, bytes)).every(Boolean);
       },
     },
     receive(from, channel, frame) {
-      puppet.heard(from, frame);
+      puppet.heard(indexOf(from), frame);
       around.receive(from, channel, frame);
     },
   };

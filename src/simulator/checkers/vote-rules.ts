@@ -141,7 +141,8 @@ export class VoteRules {
     violations.check(isCovered, "SAFE-4: the record is durable before the vote leaves", who);
     if (kind === "COMMIT") {
       const isHeld =
-        durable.certificates.has(certificateKey({ kind: "PREPARE", view, hash })) || (durable.head?.view ?? 0) >= view;
+        durable.certificates.has(certificateKey({ kind: "PREPARE", epoch, view, hash })) ||
+        (durable.head?.view ?? 0) >= view;
       violations.check(isHeld, "SAFE-4: the PrepareQC is durable before the COMMIT", who);
     } else {
       violations.check(hasEntryInto(durable, view), "SAFE-4: the entry certificate is durable", who);

@@ -28,7 +28,8 @@ const PARENT = {
   hash: digest("parent"),
   timestamp: GENESIS_TIME,
   executed: claimAt(6),
-};
+  type: "NORMAL",
+} as const;
 const block = (changes: Partial<Header> = {}, body: Block["body"] = []): Block => ({
   hash: digest("block"),
   body,
@@ -103,8 +104,8 @@ describe("SAFE-6: validity", () => {
       block({ executed: { ...claimAt(6), stateRoot: digest("x") } }),
       /other roots/,
     ],
-    ["a closing block", block({ type: "CLOSING" }), /closing/],
-    ["a drain block", block({ type: "DRAIN" }), /closing/],
+    ["a closing block with an inherited claim", block({ type: "CLOSING", executed: claimAt(6) }), /inherited/],
+    ["a drain block where no epoch ends", block({ type: "DRAIN" }), /DRAIN/],
     [
       "attack 82: too many batches",
       block(
