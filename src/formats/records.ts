@@ -25,7 +25,9 @@ import { checkGovernRecords, type GovernFault } from "./governance.js";
  * account: 0 id 16 · 16 owner u32 · 20 asset u32 · 24 kind u8 · 25 reserved · 26 flags u16 · 28 reserved 4 ·
  * 32 reference 16 · 48 reserved 80
  *
- * account action: 0 id 16 · 16 account 16 · 32 reference 16 · 48 action u8 · 49 reserved 79
+ * account action: 0 id 16 · 16 account 16 · 32 reference 16 · 48 action u8 · 49 priority u8 · 50 reserved 78
+ *
+ * settle-set: 0 id of a queued transfer 16 · 16 reserved 112
  */
 export const TRANSFER_FIELDS = {
   id: 0,
@@ -59,9 +61,18 @@ export const ACCOUNT_KINDS = { customer: 1, clearing: 2, settlement: 3, issuance
 
 /**
  * `cut_window` names the authority's issuance account of an asset: its open window of net settlement is cut
- * before its time.
+ * before its time. The last three name a transfer in place of an account: one on hold, whose release or return an
+ * `approve` key signs, or one in its bank's queue.
  */
-export const ACCOUNT_ACTIONS = { freeze: 1, unfreeze: 2, close: 3, cut_window: 4 } as const;
+export const ACCOUNT_ACTIONS = {
+  freeze: 1,
+  unfreeze: 2,
+  close: 3,
+  cut_window: 4,
+  release_hold: 5,
+  return_hold: 6,
+  queue_reprioritise: 7,
+} as const;
 export type AccountAction = keyof typeof ACCOUNT_ACTIONS;
 
 export const ZERO_ID = "0".repeat(32) as Id128;
@@ -101,6 +112,8 @@ export interface ActionFields {
   readonly accountId: Id128;
   readonly action: AccountAction;
   readonly reference?: Id128;
+  /** The new one, with `queue_reprioritise` only; higher is more urgent. */
+  readonly priority?: number;
 }
 
 /** Why fields make no record. */
@@ -194,14 +207,19 @@ export function encodeAction(fields: ActionFields): Encoded {
   return writer
     .id("reference", 32, fields.reference ?? ZERO_ID)
     .word("action", 48, fields.action, ACCOUNT_ACTIONS)
+    .number("priority", 49, 1, fields.action === "queue_reprioritise" ? (fields.priority ?? 0) : 0)
     .finish();
 }
 
 /** @param record at least 128 bytes from `offset` that `checkBatchRecords` accepts */
-export function decodeAction(record: Uint8Array, offset = 0): Required<ActionFields> {
+export function decodeAction(
+  record: Uint8Array,
+  offset = 0,
+): Required<Omit<ActionFields, "priority">> & Pick<ActionFields, "priority"> {
   const id = (at: number): Id128 => toHex(record.subarray(offset + at, offset + at + 16)) as Id128;
   const action = nameOf(record[offset + 48] as number, ACCOUNT_ACTIONS) ?? "freeze";
-  return { id: id(0), accountId: id(16), reference: id(32), action };
+  const priority = record[offset + 49] as number;
+  return { id: id(0), accountId: id(16), reference: id(32), action, ...(priority === 0 ? {} : { priority }) };
 }
 
 export type RecordsFault = GovernFault | "asset_zero" | "owner_zero";
@@ -216,9 +234,8 @@ export function checkBatchRecords(
   kind: BatchKind,
   bytes: Uint8Array,
 ): { readonly index: number; readonly fault: RecordsFault } | undefined {
-  const check = kind === "create_transfers" ? transferFault : kind === "create_accounts" ? accountFault : actionFault;
-  if (kind === "govern") return checkGovernRecords(bytes);
-  if (kind === "settle_set") return undefined;
+  const check = kind === "govern" ? undefined : RECORD_CHECKS[kind];
+  if (check === undefined) return checkGovernRecords(bytes);
   const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const count = data.getUint32(4, true);
   for (let index = 0; index < count; index += 1) {
@@ -248,12 +265,26 @@ function accountFault(data: DataView, at: number): RecordsFault | undefined {
 }
 
 function actionFault(data: DataView, at: number): RecordsFault | undefined {
-  if (data.getUint32(at + 48, true) >>> 8 !== 0) return "reserved_bytes_set";
+  const isReprioritise = data.getUint8(at + 48) === ACCOUNT_ACTIONS.queue_reprioritise;
+  if (data.getUint32(at + 48, true) >>> (isReprioritise ? 16 : 8) !== 0) return "reserved_bytes_set";
   for (let reserved = 52; reserved < RECORD_BYTES; reserved += 4)
     if (data.getUint32(at + reserved, true) !== 0) return "reserved_bytes_set";
   const action = data.getUint8(at + 48);
-  return action < ACCOUNT_ACTIONS.freeze || action > ACCOUNT_ACTIONS.cut_window ? "unknown_action" : undefined;
+  return action < ACCOUNT_ACTIONS.freeze || action > ACCOUNT_ACTIONS.queue_reprioritise ? "unknown_action" : undefined;
 }
+
+function settleSetFault(data: DataView, at: number): RecordsFault | undefined {
+  for (let reserved = 16; reserved < RECORD_BYTES; reserved += 4)
+    if (data.getUint32(at + reserved, true) !== 0) return "reserved_bytes_set";
+  return undefined;
+}
+
+const RECORD_CHECKS = {
+  create_transfers: transferFault,
+  create_accounts: accountFault,
+  manage_accounts: actionFault,
+  settle_set: settleSetFault,
+} as const;
 
 /** The participant whose number an id begins with. */
 export const participantOfId = (id: Id128): ParticipantNumber =>

@@ -31,6 +31,8 @@ const TABLE = [
   ["settled", "ACSC", "", "the window's net positions are settled between the banks, for good"],
   ["queued", "PDNG", "", "the money is reserved and waits for its bank's liquidity"],
   ["held", "PDNG", "", "the money is reserved and waits for a decision of its bank"],
+  ["released", "ACSC", "", "the queued or held transfer was paid: the money moved, for good"],
+  ["returned", "RJCT", "MS03", "the held money is free again because its bank returned the transfer"],
   ["proposed", "PDNG", "", "the proposal is open for ballots"],
   ["activated", "ACSC", "", "the proposal passed and is in force from this block on"],
   ["lapsed", "RJCT", "AB03", "the proposal did not pass in its time"],
@@ -38,7 +40,6 @@ const TABLE = [
   ["applied", "ACSC", "", "the account was opened, or the action on it done"],
   // The whole batch: one code, no record read, no id consumed.
   ["batch_malformed", "RJCT", "FF01", "the batch is not well formed"],
-  ["kind_not_supported", "RJCT", "AG02", "this kind of batch is not in force"],
   ["key_not_registered", "RJCT", "AG01", "the signing key is not a key of the participant"],
   ["key_out_of_scope", "RJCT", "AG01", "the signing key may not sign this kind of batch"],
   // No right to the id or to what it touches: no id consumed.
@@ -89,8 +90,27 @@ const TABLE = [
   ["pending_transfer_has_different_credit_account", "RJCT", "NARR", "the pending transfer credits another account"],
   ["pending_transfer_has_different_asset", "RJCT", "NARR", "the pending transfer is in another asset"],
   ["pending_transfer_has_different_rail", "RJCT", "NARR", "the pending transfer is on another rail"],
+  [
+    "pending_transfer_queued",
+    "RJCT",
+    "NARR",
+    "the pending transfer waits for its bank's liquidity: nobody posts it by hand",
+  ],
+  ["pending_transfer_held", "RJCT", "NARR", "the pending transfer is on hold: an approve key releases or returns it"],
   ["exceeds_pending_amount", "RJCT", "AM09", "more than the pending transfer reserved"],
   ["partial_amount_not_allowed", "RJCT", "AM09", "less than reserved, where only the whole may be posted or voided"],
+  // Transfers that wait.
+  ["transfer_not_queued", "RJCT", "NARR", "the transfer does not wait in its bank's queue"],
+  ["transfer_not_held", "RJCT", "NARR", "the transfer is not on hold"],
+  ["approved_already", "RJCT", "NARR", "this key approved before: the second approval is another person's"],
+  ["settle_set_repeats", "RJCT", "NARR", "the settle-set names a transfer twice, or transfers in two assets"],
+  [
+    "settle_set_bypasses",
+    "RJCT",
+    "NARR",
+    "the settle-set passes over a transfer that stands before in its bank's queue",
+  ],
+  ["settle_set_not_covered", "RJCT", "AM23", "after the settle-set a bank's settlement account would be short"],
   // Accounts.
   ["account_not_found", "RJCT", "AC01", "there is no such account"],
   ["debit_account_not_found", "RJCT", "AC02", "there is no such debit account"],
@@ -131,6 +151,7 @@ const TABLE = [
   // Quotas and limits.
   ["accounts_cap_exceeded", "RJCT", "AG01", "the owner has as many accounts as the rulebook allows"],
   ["pendings_cap_exceeded", "RJCT", "AG01", "the bank has as many pending transfers as the rulebook allows"],
+  ["queued_cap_exceeded", "RJCT", "AG01", "the bank has as many queued transfers as the rulebook allows"],
   ["keys_cap_exceeded", "RJCT", "AG01", "the participant has as many keys as it may have"],
   ["account_daily_limit_exceeded", "RJCT", "AM14", "more than the account may send on the rail in one scheme day"],
   ["bank_window_limit_exceeded", "RJCT", "AM14", "more than the bank may send on the rail in one window"],
@@ -139,6 +160,7 @@ const TABLE = [
   ["balance_overflow", "RJCT", "AM12", "a balance would not fit in 64 bits"],
   ["insufficient_funds", "RJCT", "AM04", "the debit account does not hold the amount"],
   ["exceeds_debits", "RJCT", "AM04", "the credit account may not be credited more than it was debited"],
+  ["screened", "RJCT", "RR04", "a screening rule hits a transfer that cannot wait, since it is part of a chain"],
   ["insufficient_liquidity", "RJCT", "AM23", "the paying bank's settlement account does not hold the amount"],
   ["insufficient_reserve", "RJCT", "AM23", "the reserve account does not hold the amount beside what the bank owes"],
 ] as const;

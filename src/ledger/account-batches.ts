@@ -22,6 +22,7 @@ import { ROLE_AUTHORITY, ROLE_BANK } from "./participants.js";
 import { KIND_ACTION, swapBytes } from "./seen-ids.js";
 import type { State } from "./state.js";
 import { COUNT_WORD, HEADER_WORDS, RECORD_WORDS } from "./transfer-words.js";
+import type { Decider, WaitingTransfers } from "./waiting.js";
 
 /** Words of an account record. */
 const RECORD_OWNER = 4;
@@ -40,12 +41,14 @@ const OPENING_FLAGS = 3 << 16;
 export class AccountExecution {
   readonly #state: State;
   readonly #settlement: NetSettlement;
+  readonly #waiting: WaitingTransfers;
   #words: Uint32Array = new Uint32Array(0);
   #participant = 0;
 
-  constructor(state: State, settlement: NetSettlement) {
+  constructor(state: State, settlement: NetSettlement, waiting: WaitingTransfers) {
     this.#state = state;
     this.#settlement = settlement;
+    this.#waiting = waiting;
   }
 
   /** @param words the whole signed batch, well formed and signed by a key in scope */
@@ -130,14 +133,24 @@ export class AccountExecution {
     });
   }
 
-  /** @param words the whole signed batch, well formed and signed by a key in scope */
-  manageAccounts(words: Uint32Array, participant: number, batch: number): Uint16Array {
+  /** @param words the whole signed batch, well formed and signed by a key that may submit or approve */
+  manageAccounts(words: Uint32Array, by: Decider, batch: number): Uint16Array {
+    const { participant } = by;
     this.#words = words;
     this.#participant = participant;
     const { log, ids } = this.#state;
     const codes = new Uint16Array(words[COUNT_WORD] as number);
     for (let record = 0; record < codes.length; record += 1) {
       const at = HEADER_WORDS + record * RECORD_WORDS;
+      if (((words[at + ACTION] as number) & 0xff) >= ACCOUNT_ACTIONS.release_hold) {
+        codes[record] = this.#decide(at, by, batch, record);
+        continue;
+      }
+      if (!by.maySubmit) {
+        const isOwn = words[at] === swapBytes(participant);
+        codes[record] = isOwn ? RESULT.not_authorised : RESULT.id_not_of_participant;
+        continue;
+      }
       const account = this.#state.accounts.index.findAt(words, at + ACTION_ACCOUNT);
       const refusal = this.#judgeAction(at, account);
       const code = refusal === 0 ? RESULT.applied : refusal;
@@ -150,6 +163,23 @@ export class AccountExecution {
       ids.consume(words, at, code, KIND_ACTION, outcome);
     }
     return codes;
+  }
+
+  /** An action about a transfer that waits. */
+  #decide(at: number, by: Decider, batch: number, record: number): number {
+    const words = this.#words;
+    const { log, ids } = this.#state;
+    if (words[at] !== swapBytes(by.participant)) return RESULT.id_not_of_participant;
+    const right = this.#waiting.judgeRight(words, at, by);
+    if (right !== 0) return right;
+    const seen = ids.index.findAt(words, at);
+    if (seen >= 0) return ids.compare(seen, words, at);
+    const refusal = this.#waiting.decide(words, at, by);
+    const code = refusal === 0 ? RESULT.applied : refusal;
+    const outcome = log.count;
+    log.add(code, by.participant, batch, record);
+    ids.consume(words, at, code, KIND_ACTION, outcome);
+    return code;
   }
 
   #judgeAction(at: number, account: number): number {

@@ -129,6 +129,12 @@ export class GovernanceExecution {
     return earliest;
   }
 
+  /** Whether a participant is one of the validators of the block's epoch. */
+  isValidator(participant: number): boolean {
+    const validators = this.#history.at(this.#block.epoch);
+    return validators?.some((validator) => validator.participant === participant) === true;
+  }
+
   /** @param bytes a whole signed batch, well formed and signed by a key of scope govern */
   execute(bytes: Uint8Array, participant: ParticipantNumber, batch: number): Uint16Array {
     const words = alignedWords(bytes);

@@ -27,10 +27,11 @@ import { conservationOf } from "./conservation.js";
 import type { Checkpoint, ExecutedBlock, OrderedBatch, OrderedBlock, StatePage } from "./contract.js";
 import { genesisState } from "./genesis-ledger.js";
 import { GovernanceExecution, type Preflight, type ProposalDraft } from "./governance.js";
+import { findSettleSet } from "./gridlock.js";
 import { NetSettlement } from "./net-settlement.js";
 import type { NextSetView } from "./next-set.js";
 import { outcomeLeafHashes } from "./outcomes.js";
-import { ROLE_AUTHORITY } from "./participants.js";
+import { type KeyVerdict, ROLE_AUTHORITY } from "./participants.js";
 import type { State } from "./state.js";
 import { stateFromPages } from "./state-pages.js";
 import { pageKey, STATE_TABLES, StateRoots, type StateTable } from "./state-root.js";
@@ -39,14 +40,17 @@ import { TransferExecution } from "./transfers.js";
 import type {
   AccountView,
   AssetTotals,
+  HeldTransferView,
   IdPosition,
   KeyView,
   ParticipantView,
   PositionView,
   ProposalView,
+  QueuedTransferView,
   StateTableView,
   WindowView,
 } from "./views.js";
+import { WaitingTransfers } from "./waiting.js";
 import { alignedWords } from "./words.js";
 
 export interface LedgerOptions {
@@ -71,8 +75,11 @@ export class Ledger {
   readonly #transfers: TransferExecution;
   readonly #accounts: AccountExecution;
   readonly #settlement: NetSettlement;
+  readonly #waiting: WaitingTransfers;
   readonly #governance: GovernanceExecution;
   #height: Height;
+  /** Block time from which a queue can be paid; absent where none can. */
+  #releaseDueAt: number | undefined;
   #stateHeight: Height;
   #stateRoot: Digest;
 
@@ -81,7 +88,8 @@ export class Ledger {
     this.#state = state;
     this.#transfers = new TransferExecution(state);
     this.#settlement = new NetSettlement(state);
-    this.#accounts = new AccountExecution(state, this.#settlement);
+    this.#waiting = new WaitingTransfers(state, this.#transfers);
+    this.#accounts = new AccountExecution(state, this.#settlement, this.#waiting);
     this.#governance = new GovernanceExecution(state, chainId, genesis);
     this.#roots = new StateRoots(state.tables);
     this.#roots.update();
@@ -90,6 +98,7 @@ export class Ledger {
     this.#height = height;
     this.#stateHeight = height;
     this.#stateRoot = this.#roots.stateRoot;
+    this.#releaseDueAt = this.#waiting.isReleaseDue(state.rules.rulebook.expiriesPerBlockMax) ? 0 : undefined;
   }
 
   /**
@@ -144,8 +153,12 @@ export class Ledger {
     this.#transfers.expireDue(rules.rulebook.expiriesPerBlockMax);
     this.#settlement.cutDue();
     this.#settlement.settleClosed();
+    this.#waiting.openBlock(block);
+    this.#waiting.releaseQueued(rules.rulebook.expiriesPerBlockMax);
     const codes = this.#executeBatches(block.batches);
     pendings.tidy();
+    const isReleaseDue = this.#waiting.isReleaseDue(rules.rulebook.expiriesPerBlockMax);
+    this.#releaseDueAt = isReleaseDue ? block.timestamp : undefined;
     this.#height = block.height;
     const outcomes = log.finish();
     const hashes = outcomeLeafHashes(outcomes, (index) => (block.batches[index] as OrderedBatch).bytes);
@@ -197,11 +210,13 @@ export class Ledger {
   #executeBatch(header: BatchHeader | undefined, bytes: Uint8Array, index: number): Uint16Array {
     if (header === undefined) return Uint16Array.of(RESULT.batch_malformed);
     const { kind, participant } = header;
-    if (kind === "settle_set") return Uint16Array.of(RESULT.kind_not_supported);
-    const scope = kind === "govern" ? "govern" : "submit";
-    const verdict = this.#state.keys.judge(header.publicKey, participant, scope, this.#height + 1);
+    const judgeKey = (scope: KeyScope): KeyVerdict =>
+      this.#state.keys.judge(header.publicKey, participant, scope, this.#height + 1);
+    const verdict = judgeKey(kind === "govern" ? "govern" : "submit");
     if (verdict === "unknown") return Uint16Array.of(RESULT.key_not_registered);
-    if (verdict === "out_of_scope") return Uint16Array.of(RESULT.key_out_of_scope);
+    // Actions are signed for by one of two scopes, each action by its own.
+    const mayApprove = kind === "manage_accounts" && judgeKey("approve") === "good";
+    if (verdict === "out_of_scope" && !mayApprove) return Uint16Array.of(RESULT.key_out_of_scope);
     if (kind === "govern") return this.#governance.execute(bytes, participant, index);
     const words = alignedWords(bytes);
     switch (kind) {
@@ -210,7 +225,15 @@ export class Ledger {
       case "create_accounts":
         return this.#accounts.createAccounts(words, participant, index);
       case "manage_accounts":
-        return this.#accounts.manageAccounts(words, participant, index);
+        return this.#accounts.manageAccounts(
+          words,
+          { participant, key: this.#state.keys.indexOf(header.publicKey), mayApprove, maySubmit: verdict === "good" },
+          index,
+        );
+      case "settle_set": {
+        if (this.#governance.isValidator(participant)) return this.#waiting.settleSet(words);
+        return new Uint16Array(header.count).fill(RESULT.not_authorised);
+      }
     }
   }
 
@@ -303,6 +326,7 @@ export class Ledger {
       this.#state.pendings.nextDeadline(),
       this.#settlement.nextDeadline(),
       this.#governance.nextDeadline(this.#height + 1),
+      this.#releaseDueAt,
     ].filter((deadline) => deadline !== undefined);
     return deadlines.length === 0 ? undefined : Math.min(...deadlines);
   }
@@ -366,6 +390,29 @@ export class Ledger {
   /** Validators of an epoch, ascending by participant; undefined for an epoch that nobody decided. */
   validatorsAt(epoch: Epoch): readonly Successor[] | undefined {
     return this.#governance.membersAt(epoch);
+  }
+
+  /** Every transfer that waits for its bank's liquidity, by asset and bank, each queue in its order. */
+  queuedTransfers(): readonly QueuedTransferView[] {
+    return this.#waiting.queued();
+  }
+
+  /** What a bank's settlement account holds beside what is reserved. */
+  liquidityOf(asset: number, bank: ParticipantNumber): bigint {
+    return this.#waiting.liquidityOf(asset, bank);
+  }
+
+  /** Transfers of an asset that can be paid together although banks wait for each other; none where none can. */
+  findSettleSet(asset: number): readonly QueuedTransferView[] {
+    return findSettleSet({
+      queued: this.#waiting.queued().filter((transfer) => transfer.asset === asset && !transfer.isFrozen),
+      liquidityOf: (bank) => this.#waiting.liquidityOf(asset, bank),
+    });
+  }
+
+  /** Transfers of a participant that are on hold. */
+  heldTransfers(participant: ParticipantNumber): readonly HeldTransferView[] {
+    return this.#waiting.held(participant);
   }
 
   /** Number of transfers that are pending now. */

@@ -38,9 +38,19 @@ export interface DecodedOutcome {
   readonly record: Uint8Array;
   /**
    * `account` for create_accounts, `action` for manage_accounts; `proposal`, `ballot` and `key` for the records of
-   * govern, and `proposal` for its end too; `expiry` for a pending transfer's; `settlement` for a window's.
+   * govern, and `proposal` for its end too; `expiry` for a pending transfer's; `release` for the end of one
+   * that waited, paid or returned; `settlement` for a window's.
    */
-  readonly subject: "transfer" | "account" | "action" | "proposal" | "ballot" | "key" | "expiry" | "settlement";
+  readonly subject:
+    | "transfer"
+    | "account"
+    | "action"
+    | "proposal"
+    | "ballot"
+    | "key"
+    | "expiry"
+    | "release"
+    | "settlement";
   /** The 64 bytes that are hashed (formats/outcome.ts). */
   readonly outcome: Uint8Array;
   readonly code: number;
@@ -266,11 +276,19 @@ function systemSource(blob: Blob, at: number): Source {
   const from = systemAt(blob, at);
   const bytes = new Uint8Array(blob.words.slice(from, from + RECORD_WORDS + 8).buffer);
   const code = (blob.words[at] as number) & 0xffff;
-  const subject = PROPOSAL_ENDS.has(code) ? "proposal" : code === RESULT.settled ? "settlement" : "expiry";
+  const subject = SYSTEM_SUBJECTS.get(code) ?? "expiry";
   return { record: bytes.slice(0, RECORD_BYTES), salt: bytes.slice(RECORD_BYTES), subject };
 }
 
-const PROPOSAL_ENDS: ReadonlySet<number> = new Set([RESULT.activated, RESULT.lapsed, RESULT.not_activated]);
+/** What the ledger's own outcomes are about, where it is not an expiry. */
+const SYSTEM_SUBJECTS: ReadonlyMap<number, DecodedOutcome["subject"]> = new Map([
+  [RESULT.activated, "proposal"],
+  [RESULT.lapsed, "proposal"],
+  [RESULT.not_activated, "proposal"],
+  [RESULT.settled, "settlement"],
+  [RESULT.released, "release"],
+  [RESULT.returned, "release"],
+]);
 
 const SUBJECTS: Readonly<Record<Exclude<BatchKind, "govern">, DecodedOutcome["subject"]>> = {
   create_accounts: "account",

@@ -193,6 +193,11 @@ export class Keys {
     this.#index.set(toHex(this.#publicKey(index)), index);
   }
 
+  /** Place of a key among all keys; −1 for one that was never anybody's. */
+  indexOf(publicKey: Uint8Array): number {
+    return this.#index.get(toHex(publicKey)) ?? -1;
+  }
+
   /** Judges a key at the height of the block that orders its batch. */
   judge(publicKey: Uint8Array, participant: number, scope: KeyScope, height: number): KeyVerdict {
     const index = this.#index.get(toHex(publicKey));

@@ -18,6 +18,7 @@ export interface Rail {
   readonly isNet: boolean;
   /** Waits for liquidity instead of being rejected. */
   readonly queues: boolean;
+  readonly queueSecondsMax: number;
   /** From the payer's bank to the beneficiary's. */
   readonly feeLow: number;
   readonly feeHigh: number;
@@ -110,6 +111,7 @@ function prepared(rail: RulebookRail): Rail {
     needsAcceptance,
     isNet: rail.settlement === "net",
     queues: rail.onShortage === "queue",
+    queueSecondsMax: rail.queueSecondsMax ?? 0,
     feeLow: fee.low,
     feeHigh: fee.high,
     isCounted: rail.accountDailyMaximum !== undefined || rail.bankWindowMaximum !== undefined,

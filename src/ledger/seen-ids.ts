@@ -1,5 +1,5 @@
 import { RESULT } from "../formats/index.js";
-import type { Height } from "../primitives/index.js";
+import { type Height, type Id128, toHex } from "../primitives/index.js";
 import { pointerAt } from "./accounts.js";
 import { EntryTable } from "./entry-table.js";
 import { IdIndex, mix } from "./id-index.js";
@@ -108,6 +108,11 @@ export class SeenIds {
       if (mine !== first) return DIFFERENT[field] as number;
     }
     return RESULT.exists_with_different_content;
+  }
+
+  idOf(index: number): Id128 {
+    const base = this.table.baseOf(index);
+    return toHex(new Uint8Array(this.table.wordsOf(index).slice(base, base + 4).buffer)) as Id128;
   }
 
   codeOf(index: number): number {

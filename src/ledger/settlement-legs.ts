@@ -18,8 +18,8 @@ export class SettlementLegs {
     this.#judge = judge;
   }
 
-  /** @param batch the words of the batch that pays, for its salt */
-  post(timestamp: number, batch: Uint32Array): void {
+  /** @param salted the words of the batch that pays, or of the transfer that waited, with its salt at `saltAt` */
+  post(timestamp: number, salted: Uint32Array, saltAt = SALT_WORD): void {
     const judge = this.#judge;
     const { legLow: low, legHigh: high } = judge;
     if (judge.leg === LEG_GROSS) {
@@ -30,8 +30,8 @@ export class SettlementLegs {
       const { asset, payer, payee } = judge;
       positions.add(asset, payer, OPEN_DEBITS, low, high);
       positions.add(asset, payee, OPEN_CREDITS, low, high);
-      positions.mixSalt(asset, payer, batch, SALT_WORD);
-      positions.mixSalt(asset, payee, batch, SALT_WORD);
+      positions.mixSalt(asset, payer, salted, saltAt);
+      positions.mixSalt(asset, payee, salted, saltAt);
       windows.count({ asset, payer, payee, timestamp }, low, high);
     }
   }

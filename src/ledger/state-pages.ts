@@ -132,6 +132,37 @@ function registerEntries(state: State): void {
     refuse("the settlement windows do not agree with each other");
   for (let place = 0; place < state.pendings.table.count; place += 1) checkPending(state, place);
   state.pendings.tidy();
+  checkQueues(state);
+  for (let index = 0; index < state.velocities.table.count; index += 1) {
+    const isSound = state.velocities.accountOf(index) < accounts.count && state.velocities.register(index);
+    if (!isSound) refuse(`velocity counter ${index} is of no account, or a second one`);
+  }
+}
+
+/** Each queued transfer is in its own bank's queue, and nothing else is in any. */
+function checkQueues(state: State): void {
+  const { accounts, ids, pendings, queues } = state;
+  if (!queues.rebuild()) refuse("a transfer is queued twice");
+  let waiting = 0;
+  for (let place = 0; place < pendings.table.count; place += 1) {
+    const flags = pendings.table.wordsOf(place)[pendings.table.baseOf(place) + pending.LEG] as number;
+    if ((flags & pending.QUEUED) !== 0) waiting += 1;
+  }
+  if (waiting !== queues.table.count) refuse("the queues do not hold the transfers that wait");
+  for (let index = 0; index < queues.table.count; index += 1) {
+    const { idIndex, asset, bank } = queues.entry(index);
+    const isPending = idIndex < ids.table.count && ids.stateOf(idIndex) === STATE_PENDING;
+    const place = isPending ? ids.placeOf(idIndex) : 0;
+    const words = pendings.table.wordsOf(place);
+    const base = pendings.table.baseOf(place);
+    const from = isPending ? (words[base + pending.DEBIT_SETTLEMENT] as number) - 1 : -1;
+    const isSound =
+      isPending &&
+      ((words[base + pending.LEG] as number) & pending.QUEUED) !== 0 &&
+      from >= 0 &&
+      accounts.settlementOf(asset, bank) === from;
+    if (!isSound) refuse(`queue entry ${index} leads nowhere`);
+  }
 }
 
 function checkPending(state: State, place: number): void {

@@ -8,7 +8,9 @@ import { Keys, Participants } from "./participants.js";
 import { Pendings } from "./pendings.js";
 import { Positions } from "./positions.js";
 import { Proposals } from "./proposals.js";
+import { Queues } from "./queues.js";
 import { Rules, rulebookBytes } from "./rules.js";
+import { Screening, Velocities } from "./screening.js";
 import { SeenIds } from "./seen-ids.js";
 import { Windows } from "./windows.js";
 
@@ -29,10 +31,14 @@ export class State {
   readonly proposals = new Proposals();
   readonly windows = new Windows();
   readonly positions = new Positions();
+  readonly queues = new Queues();
+  readonly velocities = new Velocities();
   readonly log: OutcomeLog;
   /** The tables in the order in which the state root covers them; undefined for a place not in use. */
   readonly tables: readonly (EntryTable | undefined)[];
   #rules: Rules | undefined;
+  /** Absent where the rulebook screens nothing. */
+  screening: Screening | undefined;
 
   constructor(hashSeed: number) {
     this.accounts = new Accounts(hashSeed);
@@ -47,10 +53,10 @@ export class State {
       this.participants.table,
       this.keys.table,
       this.rulebookTable,
-      undefined,
+      this.queues.table,
       this.windows.table,
       this.positions.table,
-      undefined,
+      this.velocities.table,
       this.proposals.table,
       this.proposals.ballotTable,
       this.nextSet.table,
@@ -66,6 +72,13 @@ export class State {
   /** Puts a rulebook in force whose bytes are in the table already. */
   readRules(rulebook: Rulebook): void {
     this.#rules = new Rules(rulebook);
+    const { accounts, velocities } = this;
+    const idOf = (account: number): Uint32Array => {
+      const base = accounts.table.baseOf(account);
+      return accounts.table.wordsOf(account).slice(base, base + 4);
+    };
+    this.screening =
+      rulebook.screening === undefined ? undefined : new Screening(rulebook.screening, { velocities, idOf });
   }
 
   /** Puts another rulebook in force in place of the present one. */
@@ -90,6 +103,8 @@ export class State {
     this.windows.table.begin();
     this.windows.rows.begin();
     this.positions.table.begin();
+    this.queues.table.begin();
+    this.velocities.table.begin();
     this.log.begin();
   }
 
@@ -102,6 +117,8 @@ export class State {
     this.windows.table.commit();
     this.windows.rows.commit();
     this.positions.table.commit();
+    this.queues.table.commit();
+    this.velocities.table.commit();
   }
 
   /** Undoes everything since `begin` but the ids consumed since then, which stay for their results. */
@@ -114,6 +131,8 @@ export class State {
     this.windows.table.rollback();
     this.windows.rows.rollback();
     this.positions.table.rollback();
+    this.queues.rollback();
+    this.velocities.table.rollback();
     this.log.rollback();
   }
 }

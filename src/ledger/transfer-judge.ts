@@ -22,6 +22,7 @@ import {
 import { compareAmounts, countAt, fitsBelowHalf, subtractFrom, sumFits, sumWithin } from "./limbs.js";
 import * as pending from "./pendings.js";
 import type { Rail } from "./rules.js";
+import type { Hold } from "./screening.js";
 import { STATE_EXPIRED, STATE_NONE, STATE_PENDING, STATE_POSTED, STATE_VOIDED, swapBytes } from "./seen-ids.js";
 import type { State } from "./state.js";
 import * as record from "./transfer-words.js";
@@ -30,6 +31,10 @@ import { BALANCING, PENDING, POST, VOID } from "./transfer-words.js";
 /** Read for every transfer; a property of the table of all codes would cost a look-up each. */
 const POSTED = RESULT.posted;
 const RESERVED = RESULT.reserved;
+const QUEUED = RESULT.queued;
+const HELD = RESULT.held;
+const QUEUED_PENDING = RESULT.pending_transfer_queued;
+const HELD_PENDING = RESULT.pending_transfer_held;
 
 /**
  * What moves between the banks beside the customers' money: nothing, settlement money, their positions. Last, nothing,
@@ -84,6 +89,13 @@ export class TransferJudge {
   feeHigh = 0;
   /** How long a reservation lasts. */
   timeoutSeconds = 0;
+  /** Why a transfer that is held waits. */
+  hold: Hold | undefined;
+  /** Whether a transfer that lacks liquidity, or that screening hits, fails instead of waiting. */
+  isChained = false;
+  /** Of a pending transfer: whether it waits without a leg (`QUEUED`, `HELD`), and which leg it will have. */
+  waiting = 0;
+  laterLeg = LEG_NONE;
   /** What moves: balancing and partial posts may make it less than the record says. */
   low = 0;
   high = 0;
@@ -246,9 +258,68 @@ export class TransferJudge {
     }
     const verdict = this.#judgeMoney(isEnough);
     if (verdict !== 0) return verdict;
+    if (this.#state.screening !== undefined) {
+      const held = this.#screen(at, rail.number);
+      if (held !== 0) return held;
+    }
     const shortage = this.leg === LEG_NONE ? 0 : this.#judgeShortage((flags & PENDING) !== 0);
+    if (rail.queues && this.leg === LEG_GROSS && (flags & PENDING) === 0) return this.#judgeQueue(at, rail, shortage);
     if (shortage !== 0) return shortage;
     return (flags & PENDING) !== 0 ? RESERVED : POSTED;
+  }
+
+  /** 0 if no screening rule hits; a transfer within a chain cannot wait. */
+  #screen(at: number, rail: number): number {
+    const { debit, credit, low, high } = this;
+    const purpose = record.purposeAt(this.#words, at);
+    this.hold = this.#state.screening?.hold({ rail, purpose, debit, credit, low, high }, this.#timestamp);
+    if (this.hold === undefined) return 0;
+    if (this.isChained) return RESULT.screened;
+    const cap = this.#state.rules.rulebook.participantCaps.pendings;
+    if (this.#state.participants.pendingsOf(this.#participant) >= cap) return RESULT.pendings_cap_exceeded;
+    this.timeoutSeconds = this.hold.holdSeconds;
+    return HELD;
+  }
+
+  /** On a rail with queues: a payment waits for liquidity, and never overtakes its bank's own of its priority. */
+  #judgeQueue(at: number, rail: Rail, shortage: number): number {
+    const { queues, rules } = this.#state;
+    const mustWait = shortage !== 0 || queues.blocks(this.asset, this.payer, record.priorityAt(this.#words, at));
+    if (!mustWait) return POSTED;
+    if (this.isChained) return RESULT.insufficient_liquidity;
+    const { pendings, queued = pendings } = rules.rulebook.participantCaps;
+    if (queues.countOf(this.payer) >= queued) return RESULT.queued_cap_exceeded;
+    this.timeoutSeconds = rail.queueSecondsMax;
+    return QUEUED;
+  }
+
+  /**
+   * Whether a transfer that waits can be paid now (or, where the beneficiary's bank has to accept it, reserved); its
+   * place, sides and leg stay in the fields.
+   *
+   * @returns 0, or the code of what speaks against it
+   */
+  judgeWaiting(place: number, isPending: boolean): number {
+    const { table } = this.#state.pendings;
+    const entry = table.wordsOf(place);
+    const base = table.baseOf(place);
+    this.place = place;
+    this.takeSides(entry, base);
+    this.leg = this.laterLeg;
+    this.takeBanks(entry, base);
+    this.low = entry[base + pending.RESERVED_AMOUNT] as number;
+    this.high = entry[base + pending.RESERVED_AMOUNT + 1] as number;
+    this.#setLeg(entry[base + pending.FEE] as number, entry[base + pending.FEE + 1] as number);
+    const frozen = this.#judgeFrozen();
+    if (frozen !== 0 || this.leg === LEG_NONE) return frozen;
+    if (this.leg === LEG_NET) {
+      this.#measureExposure(isPending);
+      const { positions, rules } = this.#state;
+      const cap = rules.netDebitCap(this.asset, this.payer);
+      if (compareAmounts(positions.low, positions.high, cap.low, cap.high) > 0) return RESULT.net_debit_cap_exceeded;
+    }
+    if (this.debitSettlement >= 0 && !this.#fitsLeg()) return RESULT.balance_overflow;
+    return this.#judgeShortage(isPending);
   }
 
   /** The banks move the amount and the fee; within a bank nothing. */
@@ -330,7 +401,7 @@ export class TransferJudge {
     if (this.leg === LEG_RESERVE) positions.measureExposure(this.asset, this.payer);
     if (holds(words, base, this.low + positions.low, this.high + positions.high)) return true;
     // A limited account's debits never exceed its credits, so this cannot wrap.
-    const held = HELD;
+    const held = ON_ACCOUNT;
     held[0] = words[base + CREDITS_POSTED] as number;
     held[1] = words[base + CREDITS_POSTED + 1] as number;
     subtractFrom(held, 0, words[base + DEBITS_POSTED] as number, words[base + DEBITS_POSTED + 1] as number);
@@ -463,7 +534,11 @@ export class TransferJudge {
     const entry = table.wordsOf(this.place);
     const base = table.baseOf(this.place);
     if (countAt(entry, base + pending.DEADLINE) <= this.#timestamp) return RESULT.pending_transfer_expired;
+    const waiting = (entry[base + pending.LEG] as number) & (pending.QUEUED | pending.HELD);
     const refusal = this.#judgeAgreement(at, entry, base, isPost);
+    // What is queued its bank may withdraw; what is held only an approve key ends.
+    if (waiting === pending.QUEUED && isPost && (refusal === 0 || refusal > QUEUED_PENDING)) return QUEUED_PENDING;
+    if (waiting === pending.HELD && (refusal === 0 || refusal > HELD_PENDING)) return HELD_PENDING;
     if (refusal !== 0 || !isPost) return refusal === 0 ? RESULT.voided : refusal;
     const frozen = this.#judgeFrozen();
     return frozen === 0 ? POSTED : frozen;
@@ -501,8 +576,15 @@ export class TransferJudge {
     this.credit = entry[base + pending.CREDIT] as number;
     this.debitSettlement = (entry[base + pending.DEBIT_SETTLEMENT] as number) - 1;
     this.creditSettlement = (entry[base + pending.CREDIT_SETTLEMENT] as number) - 1;
-    this.leg = (entry[base + pending.LEG] as number) & pending.LEG_MASK;
-    if (this.leg !== LEG_NET) return;
+    const leg = entry[base + pending.LEG] as number;
+    this.leg = leg & pending.LEG_MASK;
+    this.waiting = leg & (pending.QUEUED | pending.HELD);
+    this.laterLeg = (leg >>> pending.LATER_LEG_SHIFT) & pending.LEG_MASK;
+    if (this.leg === LEG_NET) this.takeBanks(entry, base);
+  }
+
+  /** The banks of a pending transfer. */
+  takeBanks(entry: Uint32Array, base: number): void {
     const { table } = this.#state.accounts;
     this.asset = entry[base + record.ASSET] as number;
     this.payer = table.wordsOf(this.debit)[table.baseOf(this.debit) + OWNER] as number;
@@ -558,4 +640,4 @@ const fitsCredits = (words: Uint32Array, base: number, low: number, high: number
 const holds = (words: Uint32Array, base: number, low: number, high: number): boolean =>
   sumWithin(words, base + DEBITS_PENDING, base + DEBITS_POSTED, base + CREDITS_POSTED, low, high);
 
-const HELD = new Uint32Array(2);
+const ON_ACCOUNT = new Uint32Array(2);

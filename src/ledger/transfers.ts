@@ -17,10 +17,13 @@ import {
   HEADER_WORDS,
   LINKED,
   POST,
+  priorityAt,
+  purposeAt,
   RECORD_WORDS,
   railAt,
   SALT_WORD,
   SALT_WORDS,
+  TIMEOUT,
   VOID,
 } from "./transfer-words.js";
 
@@ -28,6 +31,8 @@ import {
 const APPLIED = RESULT.applied;
 const POSTED = RESULT.posted;
 const RESERVED = RESULT.reserved;
+const QUEUED = RESULT.queued;
+const HELD = RESULT.held;
 const ID_ALREADY_FAILED = RESULT.id_already_failed;
 const LINKED_EVENT_FAILED = RESULT.linked_event_failed;
 
@@ -89,24 +94,72 @@ export class TransferExecution {
   /** Expires due pending transfers, by (deadline, id), at most `limit` of them; each exactly once (LEDG-16). */
   expireDue(limit: number): void {
     const state = this.#state;
-    const judge = this.#judge;
     for (let expired = 0; expired < limit; expired += 1) {
       const place = state.pendings.due(this.#timestamp);
       if (place === undefined) return;
-      const entry = state.pendings.table.wordsOf(place);
-      const base = state.pendings.table.baseOf(place);
-      judge.place = place;
-      judge.takeSides(entry, base);
-      judge.low = entry[base + pending.RESERVED_AMOUNT] as number;
-      judge.high = entry[base + pending.RESERVED_AMOUNT + 1] as number;
-      this.#release(place);
-      const outcome = state.log.count;
-      const submitter = entry[base + pending.SUBMITTER] as number;
-      state.log.add(RESULT.expired, submitter, NO_BATCH, entry[base + pending.RECORD_INDEX] as number);
-      this.#logSides();
-      state.log.system(entry.subarray(base, base + RECORD_WORDS), resolutionSalt(entry, base + pending.SALT));
-      this.#resolve(STATE_EXPIRED, outcome);
+      this.free(place, RESULT.expired, STATE_EXPIRED);
     }
+  }
+
+  /** Ends a pending transfer without paying it, by the ledger itself: its money is free again. */
+  free(place: number, code: number, stateAfter: number): void {
+    const judge = this.#judge;
+    const { table } = this.#state.pendings;
+    const entry = table.wordsOf(place);
+    const base = table.baseOf(place);
+    judge.place = place;
+    judge.takeSides(entry, base);
+    judge.low = entry[base + pending.RESERVED_AMOUNT] as number;
+    judge.high = entry[base + pending.RESERVED_AMOUNT + 1] as number;
+    this.#release(place);
+    this.#resolve(stateAfter, this.#logSystem(code, entry, base));
+  }
+
+  /** Whether a transfer that waits can be paid, or reserved, now; 0, or the code of what speaks against it. */
+  judgeWaiting(place: number, isPending: boolean): number {
+    return this.#judge.judgeWaiting(place, isPending);
+  }
+
+  /** Pays the transfer that `judgeWaiting` has just found payable. */
+  payWaiting(): void {
+    const judge = this.#judge;
+    const { table } = this.#state.pendings;
+    const entry = table.wordsOf(judge.place);
+    const base = table.baseOf(judge.place);
+    const { leg } = judge;
+    // While it waited it had no leg, so there is none to take back.
+    judge.leg = 0;
+    this.#release(judge.place);
+    judge.leg = leg;
+    this.#move(DEBITS_POSTED, CREDITS_POSTED);
+    if (leg !== 0) this.#legs.post(this.#timestamp, entry, base + pending.SALT);
+    this.#resolve(STATE_POSTED, this.#logSystem(RESULT.released, entry, base));
+  }
+
+  /** Lets the held transfer that `judgeWaiting` has just found good wait for its post, as it asked for. */
+  reserveHeld(): void {
+    const judge = this.#judge;
+    const { pendings, rules } = this.#state;
+    const entry = pendings.table.wordsOf(judge.place);
+    const base = pendings.table.baseOf(judge.place);
+    pendings.table.touch(judge.place);
+    entry[base + pending.LEG] = judge.leg | ((entry[base + pending.LEG] as number) & pending.NEEDS_ACCEPTANCE);
+    entry.fill(0, base + pending.RULE, base + pending.APPROVED_BY + 1);
+    if (judge.leg !== 0) this.#legs.reserve(this.#timestamp);
+    const usual = rules.rail(railAt(entry, base))?.timeoutSecondsUsual ?? 0;
+    const timeout = (entry[base + TIMEOUT] as number) || usual || 1;
+    pendings.postpone(judge.place, this.#timestamp + timeout * 1_000);
+  }
+
+  /** An outcome of a pending transfer that no batch brought about; returns its index. */
+  #logSystem(code: number, entry: Uint32Array, base: number): number {
+    const { log } = this.#state;
+    const outcome = log.count;
+    const submitter = entry[base + pending.SUBMITTER] as number;
+    log.add(code, submitter, NO_BATCH, entry[base + pending.RECORD_INDEX] as number);
+    this.#logSides();
+    log.system(entry.subarray(base, base + RECORD_WORDS), resolutionSalt(entry, base + pending.SALT));
+    return outcome;
   }
 
   /** Prepares records ahead until at least the first `end` of the batch's `count` are prepared. */
@@ -139,6 +192,7 @@ export class TransferExecution {
     }
     const state = this.#state;
     state.begin();
+    this.#judge.isChained = true;
     const idsBefore = state.ids.table.count;
     for (let record = first; record < end; record += 1) {
       const at = HEADER_WORDS + record * RECORD_WORDS;
@@ -151,10 +205,12 @@ export class TransferExecution {
       // A repetition of a transfer of this very chain, which now fails: it must not read as paid.
       if (code === RESULT.exists && this.#judge.seen >= idsBefore) code = RESULT.id_already_failed;
       state.rollback();
+      this.#judge.isChained = false;
       this.#failChain(codes, { first, failed: record, end, code, done: record - first });
       return end;
     }
     state.commit();
+    this.#judge.isChained = false;
     return end;
   }
 
@@ -204,7 +260,7 @@ export class TransferExecution {
     } else if (code === RESERVED) {
       this.#move(DEBITS_PENDING, CREDITS_PENDING);
       if (this.#judge.leg !== 0) this.#legs.reserve(this.#timestamp);
-    }
+    } else if (code === QUEUED || code === HELD) this.#move(DEBITS_PENDING, CREDITS_PENDING);
     const outcome = state.log.count;
     state.log.add(code, this.#participant, this.#batch, record);
     this.#logSides();
@@ -213,7 +269,8 @@ export class TransferExecution {
     else {
       const rail = state.rules.rail(railAt(this.#words, at));
       if (rail?.isCounted === true) this.#count(rail);
-      if (code === RESERVED) this.#reserve(at, record, seen);
+      if (state.screening !== undefined) this.#countVelocity(at, rail?.number ?? 0);
+      if (code !== POSTED) this.#reserve(at, record, seen, code);
     }
   }
 
@@ -225,6 +282,12 @@ export class TransferExecution {
     if (rail.hasWindowMaximum && this.#judge.leg === LEG_NET) {
       limits.count(debitSettlement, rail.number + OF_BANK, windows.openNumber(asset), low, high);
     }
+  }
+
+  #countVelocity(at: number, rail: number): void {
+    const { debit, credit, low, high } = this.#judge;
+    const purpose = purposeAt(this.#words, at);
+    this.#state.screening?.count({ rail, purpose, debit, credit, low, high }, this.#timestamp);
   }
 
   /** Adds the amount to a balance of both accounts. */
@@ -270,7 +333,7 @@ export class TransferExecution {
     subtractFrom(table.wordsOf(account), table.baseOf(account) + balance, low, high);
   }
 
-  #reserve(at: number, record: number, seen: number): void {
+  #reserve(at: number, record: number, seen: number, code: number): void {
     const state = this.#state;
     const place = state.pendings.add(seen, this.#timestamp + this.#judge.timeoutSeconds * 1_000);
     const entry = state.pendings.table.wordsOf(place);
@@ -287,13 +350,25 @@ export class TransferExecution {
     entry[base + pending.RECORD_INDEX] = record;
     entry[base + pending.SCHEME_DAY] = this.#day;
     const needsAcceptance = state.rules.rail(railAt(entry, base))?.needsAcceptance === true;
-    entry[base + pending.LEG] = this.#judge.leg | (needsAcceptance ? pending.NEEDS_ACCEPTANCE : 0);
+    const leg =
+      code === RESERVED ? this.#judge.leg : this.#waitFlags(code) | (this.#judge.leg << pending.LATER_LEG_SHIFT);
+    entry[base + pending.LEG] = leg | (needsAcceptance ? pending.NEEDS_ACCEPTANCE : 0);
+    if (code === HELD) entry[base + pending.RULE] = this.#judge.hold?.rule ?? 0;
+    if (code === QUEUED) {
+      const { asset, payer: bank } = this.#judge;
+      state.queues.add(seen, { asset, bank, priority: priorityAt(this.#words, at) });
+    }
     if (this.#judge.leg !== 0) {
       entry[base + pending.FEE] = this.#judge.feeLow;
       entry[base + pending.FEE + 1] = this.#judge.feeHigh;
       entry[base + pending.WINDOW] = state.windows.openNumber(this.#judge.asset);
     }
     state.participants.countPending(this.#participant, 1);
+  }
+
+  #waitFlags(code: number): number {
+    if (code === QUEUED) return pending.QUEUED;
+    return pending.HELD | (this.#judge.hold?.needsTwo === true ? pending.NEEDS_TWO : 0);
   }
 
   /** Ends the pending transfer at `#place`: the limit gets back what was not paid. */
@@ -308,12 +383,14 @@ export class TransferExecution {
     const rail = railAt(entry, base);
     const day = entry[base + pending.SCHEME_DAY] as number;
     state.limits.giveBack(this.#judge.debit, rail, day, back[0] as number, back[1] as number);
-    if (this.#judge.leg === LEG_NET) {
+    if (this.#judge.leg === LEG_NET || this.#judge.laterLeg === LEG_NET) {
       const window = entry[base + pending.WINDOW] as number;
       state.limits.giveBack(this.#judge.debitSettlement, rail + OF_BANK, window, back[0] as number, back[1] as number);
     }
     state.participants.countPending(entry[base + pending.SUBMITTER] as number, -1);
-    state.ids.resolve(entry[base + pending.ID_INDEX] as number, stateAfter, this.#height, outcome);
+    const idIndex = entry[base + pending.ID_INDEX] as number;
+    if (((entry[base + pending.LEG] as number) & pending.QUEUED) !== 0) state.queues.remove(idIndex);
+    state.ids.resolve(idIndex, stateAfter, this.#height, outcome);
     state.pendings.remove(this.#judge.place);
   }
 }

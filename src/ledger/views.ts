@@ -146,3 +146,31 @@ export interface ProposalView {
   readonly content: Uint8Array;
   readonly ballots: readonly BallotView[];
 }
+
+/** A transfer in its bank's queue for liquidity. */
+export interface QueuedTransferView {
+  readonly id: Id128;
+  readonly asset: number;
+  /** The paying bank, whose queue it is, and the one that gets the money. */
+  readonly bank: ParticipantNumber;
+  readonly payee: ParticipantNumber;
+  /** With the rail's fee. */
+  readonly amount: bigint;
+  readonly priority: number;
+  /** Block time, ms, at which it leaves the queue unpaid. */
+  readonly deadline: number;
+  /** Passed over while its debit account is frozen. */
+  readonly isFrozen: boolean;
+}
+
+/** A transfer that a screening rule put on hold, for its own bank's eyes. */
+export interface HeldTransferView {
+  readonly id: Id128;
+  readonly asset: number;
+  readonly amount: bigint;
+  /** Number of the screening rule. */
+  readonly rule: number;
+  readonly deadline: number;
+  /** Approvals that its release still needs. */
+  readonly approvalsLeft: 1 | 2;
+}

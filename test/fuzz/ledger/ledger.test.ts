@@ -206,7 +206,7 @@ const openingsOf = (from: ParticipantNumber) =>
 const actionsOf = (from: ParticipantNumber) =>
   fc
     .array(
-      fc.record<Required<ActionFields>>({
+      fc.record<Required<Omit<ActionFields, "priority">>>({
         id: transferId(from),
         accountId: fc.constantFrom(...accountIds),
         action: fc.constantFrom("freeze", "unfreeze", "unfreeze", "close"),

@@ -18,7 +18,11 @@ export type FullTransfer = Required<TransferFields>;
 export type Batch =
   | { readonly kind: "transfers"; readonly from: number; readonly list: readonly FullTransfer[] }
   | { readonly kind: "openings"; readonly from: number; readonly list: readonly Required<AccountFields>[] }
-  | { readonly kind: "actions"; readonly from: number; readonly list: readonly Required<ActionFields>[] };
+  | {
+      readonly kind: "actions";
+      readonly from: number;
+      readonly list: readonly Required<Omit<ActionFields, "priority">>[];
+    };
 
 interface Account {
   readonly owner: number;
@@ -420,7 +424,7 @@ export class ReferenceModel {
     return "applied";
   }
 
-  #act(from: number, fields: Required<ActionFields>): string {
+  #act(from: number, fields: Required<Omit<ActionFields, "priority">>): string {
     const found: ResultName[] = [];
     const account = this.#books.accounts.get(fields.accountId);
     if (participantOfId(fields.id) !== from) found.push("id_not_of_participant");
