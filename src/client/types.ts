@@ -288,6 +288,35 @@ export type StreamEvent = {
     }
   | { readonly type: "account-action"; readonly id: string; readonly accountId: string; readonly action: string }
   | {
+      readonly type: "proposal";
+      readonly id: string;
+      readonly proposalKind: string;
+      readonly effectiveHeight: number;
+    }
+  | { readonly type: "ballot"; readonly id: string; readonly proposalId: string; readonly choice: "yes" | "no" }
+  | {
+      readonly type: "key";
+      readonly id: string;
+      readonly change: "add" | "revoke";
+      readonly publicKey: string;
+      readonly scopes: readonly string[];
+      readonly effectiveHeight: number;
+    }
+  | {
+      readonly type: "window-settled";
+      readonly asset: number;
+      readonly window: number;
+      readonly payments: number;
+      readonly reportRoot: string;
+    }
+  | {
+      readonly type: "position-settled";
+      readonly asset: number;
+      readonly window: number;
+      readonly debits: string;
+      readonly credits: string;
+    }
+  | {
       readonly type: "transfer-expired";
       readonly id: string;
       readonly debitAccountId: string;

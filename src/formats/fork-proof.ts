@@ -4,7 +4,7 @@ import { blockHash, type Header, readHeader } from "./block.js";
 import { type CanonicalJson, canonicalJson } from "./canonical-json.js";
 import { type Certificate, readCommitProof, signersOf } from "./certificate.js";
 import { hex, list, object, oneOf, parseCanonical, type Shape, type Shaped } from "./json-shape.js";
-import type { CertifiedHeader } from "./receipt.js";
+import { type CertifiedFile, type CertifiedHeader, certifiedFile, certifiedOf, certifiedShape } from "./receipt.js";
 import {
   certificateFault,
   type ProofFailure,
@@ -42,12 +42,7 @@ export interface ProvenFork {
 const FORK_PROOF_BYTES_MAX = 64 * 1_048_576;
 const HEADER_BYTES_MAX = 16 * 1_048_576;
 const ANCESTORS_MAX = 65_536;
-const COMMIT_PROOF_BYTES_MAX = 8_192;
 
-interface CertifiedFile {
-  readonly header: string;
-  readonly commitProof: string;
-}
 interface ForkFile {
   readonly format: "sabha/fork-proof/1";
   readonly chainId: string;
@@ -56,28 +51,20 @@ interface ForkFile {
   readonly ancestors: readonly string[];
 }
 
-const certified: Shape<CertifiedFile> = object<CertifiedFile>({
-  header: hex(1, HEADER_BYTES_MAX),
-  commitProof: hex(1, COMMIT_PROOF_BYTES_MAX),
-});
 const forkFile: Shape<ForkFile> = object<ForkFile>({
   format: oneOf("sabha/fork-proof/1"),
   chainId: hex(32),
-  first: certified,
-  second: certified,
+  first: certifiedShape,
+  second: certifiedShape,
   ancestors: list(0, ANCESTORS_MAX, hex(1, HEADER_BYTES_MAX)),
 });
 
 export function encodeForkProof(proof: ForkProof): Uint8Array {
-  const certifiedOf = ({ header, commitProof }: CertifiedHeader): CertifiedFile => ({
-    header: toHex(header),
-    commitProof: toHex(commitProof),
-  });
   const file: ForkFile = {
     format: "sabha/fork-proof/1",
     chainId: proof.chainId,
-    first: certifiedOf(proof.first),
-    second: certifiedOf(proof.second),
+    first: certifiedFile(proof.first),
+    second: certifiedFile(proof.second),
     ancestors: proof.ancestors.map(toHex),
   };
   return utf8(canonicalJson(file as unknown as CanonicalJson));
@@ -87,10 +74,6 @@ export function decodeForkProof(bytes: Uint8Array): Shaped<ForkProof> {
   const parsed = parseCanonical(bytes, FORK_PROOF_BYTES_MAX, forkFile);
   if (!parsed.ok) return parsed;
   const raw = (text: string): Uint8Array => fromHex(text) as Uint8Array;
-  const certifiedOf = ({ header, commitProof }: CertifiedFile): CertifiedHeader => ({
-    header: raw(header),
-    commitProof: raw(commitProof),
-  });
   const { chainId, first, second, ancestors } = parsed.value;
   return {
     ok: true,
@@ -133,15 +116,20 @@ interface Side {
   readonly block: ProvingBlock;
   readonly prepare: Certificate;
   readonly commit: Certificate;
+  /** With the validators of its epoch. */
+  readonly chain: TrustedChain;
 }
 
-function convict(chain: TrustedChain, proof: ForkProof): Proven<ProvenFork> {
-  const one = sideOf(chain, proof.first);
+function convict(genesisChain: TrustedChain, proof: ForkProof): Proven<ProvenFork> {
+  const one = sideOf(genesisChain, proof.first);
   if (!one.ok) return one;
-  const two = sideOf(chain, proof.second);
+  const two = sideOf(genesisChain, proof.second);
   if (!two.ok) return two;
   const [first, second] = [one.proven, two.proven];
   if (first.block.epoch !== second.block.epoch) return failed("fork", "The blocks are of two epochs.");
+  if (first.chain.set.hash !== second.chain.set.hash)
+    return failed("fork", "The blocks are of two sets of validators: their epochs began differently.");
+  const { chain } = first;
   if (first.block.view > second.block.view)
     return failed("fork", "The second block is of a lower view than the first.");
   if (first.block.hash === second.block.hash) return failed("fork", "Both are the same block.");
@@ -158,8 +146,8 @@ function sideOf(chain: TrustedChain, certifiedBlock: CertifiedHeader): Proven<Si
   if (!verified.ok) return verified;
   const pair = decode(certifiedBlock.commitProof, readCommitProof);
   if (!pair.ok) return failed("commit-pair", `The commit proof cannot be read: ${pair.fault.detail}.`);
-  const { header, provenBy } = verified.proven;
-  return { ok: true, proven: { header, block: provenBy, ...pair.value } };
+  const { header, provenBy, chain: own } = verified.proven;
+  return { ok: true, proven: { header, block: provenBy, chain: own, ...pair.value } };
 }
 
 /** The later block or that ancestor of it whose view is above `view` and whose parent's is not. */

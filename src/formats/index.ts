@@ -18,6 +18,7 @@ export * from "./result-codes.js";
 export * from "./results.js";
 export * from "./results-tree.js";
 export * from "./rulebook.js";
+export * from "./rulebook-diff.js";
 export * from "./settlement.js";
 export * from "./state-proof.js";
 export * from "./verify.js";

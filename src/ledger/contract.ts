@@ -15,9 +15,8 @@ export class ProtocolVersionError extends Error {
   readonly height: number;
 
   constructor(version: number, height: number) {
-    super(
-      `protocol version ${version} is in force from height ${height}, this program executes up to ${PROTOCOL_VERSION}`,
-    );
+    const since = height === 0 ? "" : ` from height ${height}`;
+    super(`protocol version ${version} is in force${since}, and this program executes up to ${PROTOCOL_VERSION}`);
     this.version = version;
     this.height = height;
   }

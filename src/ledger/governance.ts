@@ -90,6 +90,8 @@ export class GovernanceExecution {
     this.#founding = founding;
     this.#history = new ValidatorHistory(founding, state.proposals, state.participants);
     this.#version = versionIn(state);
+    // A state that a newer program wrote.
+    if (this.#version > PROTOCOL_VERSION) throw new ProtocolVersionError(this.#version, 0);
   }
 
   /** Protocol version in force. */

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { LAN_TIMING, type Timing } from "../consensus/index.js";
 import { certificateScheme } from "../crypto/index.js";
 import type { Successor } from "../formats/index.js";
+import { ProtocolVersionError } from "../ledger/index.js";
 import { MEMPOOL_LIMITS, type MempoolLimits } from "../mempool/index.js";
 import { type Network, NetworkError, type PeerOptions, startNetwork } from "../network/index.js";
 import type { ParticipantNumber } from "../primitives/index.js";
@@ -80,7 +81,8 @@ async function openNodeStore(home: Home): Promise<NodeStore> {
 
 /** Turns what a part of the machine threw into the sentence and the advice that an operator needs. */
 function asFailure(error: unknown): unknown {
-  if (error instanceof StoreError || error instanceof NetworkError || error instanceof RpcServerError) {
+  const isOfTheMachine = error instanceof StoreError || error instanceof NetworkError;
+  if (isOfTheMachine || error instanceof RpcServerError || error instanceof ProtocolVersionError) {
     return new NodeFailure(error);
   }
   return error;

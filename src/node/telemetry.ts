@@ -193,7 +193,7 @@ function logReplica(log: Logger, event: ReplicaEvent): void {
       return;
     }
     case "store-failed":
-      log.fatal({ code: event.failure.code }, "store failed");
+      log.fatal({ code: event.failure.code }, "the node cannot go on");
   }
 }
 

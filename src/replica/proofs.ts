@@ -1,5 +1,5 @@
 import { countedPath, sha256 } from "../crypto/index.js";
-import type { CertifiedHeader } from "../formats/index.js";
+import type { CertifiedHeader, CommitProof, EpochClose } from "../formats/index.js";
 import {
   type CanonicalJson,
   certifiedHeader,
@@ -15,7 +15,15 @@ import {
   verifyAccountProof,
 } from "../formats/index.js";
 import type { Ledger, OutcomePointer } from "../ledger/index.js";
-import { assert, type Digest, decode, type Height, type Id128, height as toHeight } from "../primitives/index.js";
+import {
+  assert,
+  type Digest,
+  decode,
+  type Height,
+  type Id128,
+  epoch as toEpoch,
+  height as toHeight,
+} from "../primitives/index.js";
 import type { BlockReader } from "./block-reader.js";
 import type { FinalBlock, Store } from "./ports.js";
 import type { FinalityView, ProofAnswer } from "./read-model.js";
@@ -31,7 +39,7 @@ export class Prover {
     readonly store: Store;
     readonly blocks: BlockReader;
     readonly ledger: Ledger;
-    readonly replica: Pick<ReplicaView, "head">;
+    readonly replica: Pick<ReplicaView, "head" | "closeOf">;
   };
 
   constructor(source: {
@@ -39,7 +47,7 @@ export class Prover {
     readonly store: Store;
     readonly blocks: BlockReader;
     readonly ledger: Ledger;
-    readonly replica: Pick<ReplicaView, "head">;
+    readonly replica: Pick<ReplicaView, "head" | "closeOf">;
   }) {
     this.#source = source;
   }
@@ -108,7 +116,7 @@ export class Prover {
     const first = this.#firstClaiming(height);
     const proving = first === undefined ? undefined : this.#proving(first);
     if (proving === undefined) return undefined;
-    const certified = certifiedHeader(proving.header, proving.proof);
+    const certified = this.#certified(proving);
     return { certified, size: headerOf(proving).executed.height };
   }
 
@@ -118,9 +126,23 @@ export class Prover {
       const block = this.#source.store.block(at);
       if (block?.proof === undefined) continue;
       const size = headerOf(block).executed.height;
-      return size < atLeast ? undefined : { certified: certifiedHeader(block.header, block.proof), size };
+      return size < atLeast
+        ? undefined
+        : { certified: this.#certified({ header: block.header, proof: block.proof }), size };
     }
     return undefined;
+  }
+
+  /** With what leads from the validators of genesis to those of its epoch. */
+  #certified({ header, proof }: { readonly header: Uint8Array; readonly proof: CommitProof }): CertifiedHeader {
+    const { epoch } = headerOf({ header });
+    const epochs: EpochClose[] = [];
+    for (let before = 0; before < epoch; before += 1) {
+      const close = this.#source.replica.closeOf(toEpoch(before));
+      assert(close !== undefined, "every epoch before the newest has ended");
+      epochs.push(close);
+    }
+    return certifiedHeader(header, proof, epochs);
   }
 
   /** CommitQC of the block itself or of the nearest descendant that has one, and the headers between. */
@@ -150,7 +172,7 @@ export class Prover {
     if (path === undefined) return undefined;
     return {
       result: { leaf: encodeResultLeaf(leaf), path },
-      certified: certifiedHeader(proving.header, proving.proof),
+      certified: this.#certified(proving),
     };
   }
 

@@ -15,6 +15,7 @@ import type {
   ProofAnswer,
   Readiness,
   ReplicaFact,
+  Settlements,
   SubmitFault,
   TransferQuery,
   TransferView,
@@ -83,6 +84,8 @@ export interface NodeApi {
   consistencyProof(from: Height, to?: Height): ProofAnswer;
   /** The answers with which two nodes are compared. */
   readonly comparison: Pick<Comparison, keyof Comparison>;
+  /** Windows of net settlement, what the banks owe in them, and their reports. */
+  readonly settlements: Pick<Settlements, keyof Settlements>;
 
   block(at: Height | Digest): BlockView | undefined;
   /** Outcomes of an executed block in their order, from an index; `undefined` above the executed height. */

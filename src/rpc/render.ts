@@ -78,6 +78,26 @@ export function renderEvent(outcome: Exclude<OutcomeView, { readonly type: "tran
       const { type, id, accountId, action } = outcome;
       return { type, ...place, id, accountId, action };
     }
+    case "proposal": {
+      const { type, id, proposalKind, effectiveHeight } = outcome;
+      return { type, ...place, id, proposalKind, effectiveHeight };
+    }
+    case "ballot": {
+      const { type, id, proposalId, choice } = outcome;
+      return { type, ...place, id, proposalId, choice };
+    }
+    case "key": {
+      const { type, id, change, publicKey, scopes, effectiveHeight } = outcome;
+      return { type, ...place, id, change, publicKey, scopes: [...scopes], effectiveHeight };
+    }
+    case "window-settled": {
+      const { type, asset, window, payments, reportRoot } = outcome;
+      return { type, ...place, asset, window, payments, reportRoot };
+    }
+    case "position-settled": {
+      const { type, asset, window, debits, credits } = outcome;
+      return { type, ...place, asset, window, debits: debits.toString(), credits: credits.toString() };
+    }
     case "transfer-expired": {
       const { type, id, debitAccountId, creditAccountId, amount } = outcome;
       return { type, ...place, id, debitAccountId, creditAccountId, amount: amount.toString() };

@@ -13,6 +13,7 @@ import {
   type Encoded,
   encodeAccount,
   encodeAction,
+  isProposalBatch,
   parseBatch,
   TRANSFER_FLAGS,
   type TransferFlag,
@@ -26,7 +27,7 @@ import type { SubmissionOptions, SubmissionOutcome } from "../ports.js";
 import { type SubmitResultJson, submitResult } from "../schemas.js";
 import { readTransferList } from "../transfer-list.js";
 
-const SUBMISSION_ERRORS: readonly ServerErrorCode[] = [
+export const SUBMISSION_ERRORS: readonly ServerErrorCode[] = [
   "busy",
   "syncing",
   "diverged",
@@ -73,7 +74,8 @@ const actionSchema = z.strictObject({
   reference: id128.optional(),
 });
 
-interface Wait {
+/** How long a call waits, and for what. */
+export interface Wait {
   readonly waitFor: "admitted" | "final";
   readonly timeoutMs: number;
 }
@@ -180,10 +182,17 @@ async function submitBatch(context: MethodContext, bytes: Uint8Array, wait: Wait
   const parsed = parseBatch(bytes);
   if (!parsed.ok) return failed(serverError("refused", { reason: "malformed_batch", detail: parsed.fault }));
   const fault = submitFault(context.api);
-  if (fault !== undefined) return failed(fault);
+  return fault === undefined ? submitSigned(context, bytes, wait, call) : failed(fault);
+}
+
+/** @param bytes a well formed batch */
+export async function submitSigned(context: MethodContext, bytes: Uint8Array, wait: Wait, call: Call): Promise<Answer> {
   const outcome = await context.api.submitBatch({ bytes, ...options(wait, call) });
-  const end = BATCH_HEADER_BYTES + parsed.header.count * RECORD_BYTES;
-  return answerOf(outcome, idsOf(bytes.subarray(BATCH_HEADER_BYTES, end)));
+  // A proposal is one thing with one id; the records behind its head are content.
+  const parsed = parseBatch(bytes);
+  const records = parsed.ok ? parsed.header.count : 0;
+  const count = parsed.ok && parsed.header.kind === "govern" && isProposalBatch(bytes) ? 1 : records;
+  return answerOf(outcome, idsOf(bytes.subarray(BATCH_HEADER_BYTES, BATCH_HEADER_BYTES + count * RECORD_BYTES)));
 }
 
 const options = (wait: Wait, call: Call): SubmissionOptions => ({
