@@ -157,7 +157,8 @@ describe("checkBatchRecords", () => {
       (at) => ["manage_accounts", at, 1, "reserved_bytes_set"] as [BatchKind, number, number, string],
     ),
     ["manage_accounts", 48, 0, "unknown_action"],
-    ["manage_accounts", 48, 5, "unknown_action"],
+    ["manage_accounts", 48, 8, "unknown_action"],
+    ...[16, 31, 127].map((at) => ["settle_set", at, 1, "reserved_bytes_set"] as [BatchKind, number, number, string]),
   ])("%s: byte %i = %i is %s", (kind, at, value, fault) => {
     expect(check(kind, at, value)).toEqual({ index: 1, fault });
   });
@@ -237,12 +238,11 @@ describe("result codes", () => {
       "reserved",
       "voided",
       "expired",
-      ...["settled", "queued", "held", "proposed", "activated", "lapsed", "not_activated"],
+      ...["settled", "queued", "held", "released", "returned", "proposed", "activated", "lapsed", "not_activated"],
       "applied",
     ]);
     expect(RESULT_CODES.filter(({ code }) => isBatchLevel(code)).map(({ name }) => name)).toEqual([
       "batch_malformed",
-      "kind_not_supported",
       "key_not_registered",
       "key_out_of_scope",
     ]);
