@@ -1,12 +1,14 @@
 import { Command, CommanderError } from "commander";
 import { HomeError } from "../node/index.js";
 import { addAccountCommands } from "./account-commands.js";
+import { addBisectCommand } from "./bisect-command.js";
 import { addBlockCommand } from "./block-command.js";
 import { addDevnetCommands } from "./devnet-commands.js";
 import { CommandFailure } from "./failure.js";
 import { addGenesisCommands } from "./genesis-commands.js";
 import { addNodeCommands } from "./node-commands.js";
 import { packageVersion } from "./package.js";
+import { addProofCommands } from "./proof-commands.js";
 import { addReceiptCommands } from "./receipt-commands.js";
 import { addStatusCommand } from "./status-command.js";
 import { addSubmitCommand } from "./submit-command.js";
@@ -45,7 +47,9 @@ function buildProgram(terminal: Terminal): Command {
   addAccountCommands(program, terminal);
   addSubmitCommand(program, terminal);
   addReceiptCommands(program, terminal);
+  addProofCommands(program, terminal);
   addBlockCommand(program, terminal);
+  addBisectCommand(program, terminal);
   program.addHelpText(
     "after",
     `

@@ -106,6 +106,24 @@ export async function onTarget(
   }
 }
 
+/** Runs a command over plain readers of several nodes. */
+export async function onUrls(
+  urls: readonly string[],
+  command: (clients: readonly SabhaClient[]) => Promise<void>,
+): Promise<void> {
+  for (const url of urls) {
+    if (!/^https?:\/\/[^\s]+$/u.test(url)) throw new CommandFailure(2, `${url} is not an http or https URL`);
+  }
+  const clients = urls.map((url) => new SabhaClient({ url, retries: INTERACTIVE_RETRIES }));
+  try {
+    await command(clients);
+  } catch (error) {
+    throw error instanceof SabhaError ? clientFailure(error, { rpc: urls.join(" or ") }) : error;
+  } finally {
+    for (const client of clients) await client.close();
+  }
+}
+
 /** Codes after which the same command may succeed later, unchanged. */
 const NODE_CANNOT: readonly string[] = [
   "unreachable",

@@ -67,7 +67,8 @@ export type ProofCheck =
   | "outcome"
   | "commitment"
   | "account-path"
-  | "consistency-path";
+  | "consistency-path"
+  | "fork";
 
 export interface ProofFailure {
   readonly ok: false;
@@ -274,13 +275,13 @@ function opened<T extends { readonly chainId: Digest }>(
   return proven(shaped.value);
 }
 
-interface VerifiedHeader {
+export interface VerifiedHeader {
   readonly header: Header;
   readonly provenBy: ProvingBlock;
 }
 
 /** A header under a CommitQC and its PrepareQC, both by a quorum of the genesis validators. */
-function verifyHeader(chain: TrustedChain, certified: CertifiedHeader): Proven<VerifiedHeader> {
+export function verifyHeader(chain: TrustedChain, certified: CertifiedHeader): Proven<VerifiedHeader> {
   const decoded = decode(certified.header, readHeader);
   if (!decoded.ok) return failed("header", `The header is not in its canonical encoding: ${decoded.fault.detail}.`);
   const header = decoded.value;
@@ -310,7 +311,11 @@ function verifyHeader(chain: TrustedChain, certified: CertifiedHeader): Proven<V
   return proven({ header, provenBy: { epoch, view, height, hash, timestamp, signers } });
 }
 
-function certificateFault(chain: TrustedChain, name: string, certificate: Certificate): ProofFailure | undefined {
+export function certificateFault(
+  chain: TrustedChain,
+  name: string,
+  certificate: Certificate,
+): ProofFailure | undefined {
   const { set } = chain;
   const size = set.members.length;
   const signers = signersOf(certificate.signers);
