@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { HomeError } from "../node/index.js";
 import { addAccountCommands } from "./account-commands.js";
+import { addAuditCommand } from "./audit-command.js";
 import { addBisectCommand } from "./bisect-command.js";
 import { addBlockCommand } from "./block-command.js";
 import { addDevnetCommands } from "./devnet-commands.js";
@@ -11,6 +12,7 @@ import { packageVersion } from "./package.js";
 import { addProofCommands } from "./proof-commands.js";
 import { addReceiptCommands } from "./receipt-commands.js";
 import { addStatusCommand } from "./status-command.js";
+import { addStoreCommands } from "./store-commands.js";
 import { addSubmitCommand } from "./submit-command.js";
 import { printable, type Terminal } from "./terminal.js";
 import { addTransferCommand } from "./transfer-command.js";
@@ -50,6 +52,8 @@ function buildProgram(terminal: Terminal): Command {
   addProofCommands(program, terminal);
   addBlockCommand(program, terminal);
   addBisectCommand(program, terminal);
+  addStoreCommands(program, terminal);
+  addAuditCommand(program, terminal);
   program.addHelpText(
     "after",
     `

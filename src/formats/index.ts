@@ -7,6 +7,7 @@ export * from "./certificate.js";
 export * from "./counted-tree.js";
 export * from "./fork-proof.js";
 export * from "./genesis.js";
+export * from "./history.js";
 export * from "./governance.js";
 export * from "./governance-content.js";
 export * as shape from "./json-shape.js";

@@ -1,7 +1,9 @@
 /** A node in production: its home, its keys, its life. */
 
+export { AuditFault, type AuditReport } from "./audit.js";
 export type { Config, ConfigChanges } from "./config-options.js";
 export { createFile, type FileName, makeDirectory, replaceFile } from "./files.js";
+export { auditHistory } from "./history.js";
 export {
   createHome,
   type Home,
@@ -17,5 +19,5 @@ export {
 export { HomeError } from "./home-error.js";
 export { hasKey, type KeyAlgorithm, readKey, readPassphrase, type StoredKey } from "./keystore.js";
 export type { Interpose } from "./node.js";
-export { checkStore, runNode } from "./programs.js";
+export { backUpStore, checkStore, exportStore, restoreStore, runNode } from "./programs.js";
 export { addToken, loadTokens, TOKEN_SCOPES, type TokenBook, type TokenScope } from "./tokens.js";

@@ -1,5 +1,5 @@
 import type { StoreProgress, StoreReport } from "../storage/index.js";
-import { homePath, readSettings } from "./home.js";
+import { homePath, readHome, readSettings } from "./home.js";
 import type { Interpose } from "./node.js";
 
 /*
@@ -33,4 +33,46 @@ export async function checkStore(
   const directory = homePath(settings, settings.config.data.dir);
   const { verifyStore } = await import("../storage/index.js");
   return { directory, report: await verifyStore(directory, onProgress) };
+}
+
+/**
+ * Writes a stopped node's blocks, batches and certificates into one file for `auditHistory`.
+ *
+ * @returns the last height in it
+ * @throws {HomeError} where the settings cannot be read; {StoreError} where the data cannot be looked at
+ */
+export async function exportStore(
+  path: string,
+  file: string,
+  onProgress: (done: number, total: number) => void,
+): Promise<number> {
+  const settings = readSettings(path);
+  const { exportHistory } = await import("./store-copies.js");
+  return exportHistory(homePath(settings, settings.config.data.dir), file, onProgress);
+}
+
+/**
+ * Copies a stopped node's data into a new directory and checks the copy.
+ *
+ * @throws {HomeError} where the settings cannot be read or the directory exists; {StoreError} for the data
+ */
+export async function backUpStore(
+  path: string,
+  to: string,
+  onProgress: (progress: StoreProgress) => void,
+): Promise<StoreReport> {
+  const settings = readSettings(path);
+  const { backUp } = await import("./store-copies.js");
+  return backUp(homePath(settings, settings.config.data.dir), to, onProgress);
+}
+
+/**
+ * Puts a backup into a home of the same consortium that has no data.
+ *
+ * @throws {HomeError} for a directory that is no backup for this home, or a home with data
+ */
+export async function restoreStore(path: string, from: string): Promise<{ readonly height: number }> {
+  const home = readHome(path);
+  const { restore } = await import("./store-copies.js");
+  return restore(from, { dataPath: homePath(home, home.config.data.dir), chainId: home.chainId });
 }
