@@ -15,6 +15,7 @@ import {
   type Header,
   type HistoryBlock,
   hashResultLeaf,
+  makeValidatorSet,
   parseBatch,
   parseGenesis,
   readBody,
@@ -58,6 +59,12 @@ export class AuditFault extends Error {
   }
 }
 
+/** The validators of the epoch that the audit is in. */
+interface EpochValidators {
+  readonly set: ValidatorSet;
+  readonly verifies: (proof: NonNullable<HistoryBlock["proof"]>) => boolean;
+}
+
 /**
  * Verifies a whole history block by block, trusting nothing but the genesis file: hash links, certificates, batches and
  * their signatures, and every result by executing it again and comparing it with what the headers claim.
@@ -66,8 +73,7 @@ export class Audit {
   readonly #genesis: Genesis;
   readonly #chainId: Digest;
   readonly #ledger: Ledger;
-  readonly #set: ValidatorSet;
-  readonly #verifies: (proof: NonNullable<HistoryBlock["proof"]>) => boolean;
+  #validators: EpochValidators;
   #range: CompactRange = EMPTY_RANGE;
   /** Own claims that later headers may repeat; those below the newest claim are dropped. */
   readonly #claims = new Map<number, Claim>();
@@ -90,14 +96,7 @@ export class Audit {
     this.#genesis = parsed.genesis;
     this.#chainId = chainIdOf(sha256, genesisBytes);
     this.#ledger = Ledger.fromGenesis(this.#genesis, this.#chainId);
-    this.#set = genesisValidatorSet(sha256, this.#genesis);
-    const keys = this.#set.members.map(({ publicKey }) => publicKey);
-    const context = {
-      chainId: this.#chainId,
-      set: this.#set,
-      verifier: certificateScheme(this.#genesis.scheme).verifiers(keys),
-    };
-    this.#verifies = ({ prepare, commit }) => verifyCertificate(prepare, context) && verifyCertificate(commit, context);
+    this.#validators = this.#validatorsOf(genesisValidatorSet(sha256, this.#genesis));
     this.#remember({ height: 0 as Height, stateHeight: 0 as Height, stateRoot: this.#ledger.stateRoot });
   }
 
@@ -150,13 +149,37 @@ export class Audit {
     const parentHash = parent?.hash ?? this.#chainId;
     if (header.height !== height) this.#fail(height, `a block of height ${header.height} stands in its place`);
     if (header.chainId !== this.#chainId) this.#fail(height, "the block is of another chain");
-    if (header.epoch !== this.#set.epoch || header.valsetHash !== this.#set.hash) {
+    if (header.epoch === this.#validators.set.epoch + 1) this.#switchEpoch(header);
+    const { set } = this.#validators;
+    if (header.epoch !== set.epoch || header.valsetHash !== set.hash) {
       this.#fail(height, "the block is of another validator set");
     }
+    if (header.type === "DRAIN") this.#fail(height, "a DRAIN block stands in the ledger");
     if (header.parentHash !== parentHash) this.#fail(height, "the block does not follow the one before");
     const before = parent?.header.timestamp ?? this.#genesis.timestamp;
     if (header.timestamp <= before) this.#fail(height, "time does not advance");
     return { header, hash: blockHash(sha256, bytes) };
+  }
+
+  /** A closed epoch hands over to the validators that the ledger decided on (EPOCH-1). */
+  #switchEpoch(header: Header): void {
+    const next = this.#ledger.nextSet;
+    if (this.#parent?.header.type !== "CLOSING" || next?.epoch !== header.epoch) {
+      this.#fail(
+        header.height,
+        `epoch ${header.epoch} begins without a decision, or before the epoch before it is closed`,
+      );
+    }
+    this.#validators = this.#validatorsOf(makeValidatorSet(sha256, next.epoch, next.validators));
+  }
+
+  #validatorsOf(set: ValidatorSet): EpochValidators {
+    const keys = set.members.map(({ publicKey }) => publicKey);
+    const context = { chainId: this.#chainId, set, verifier: certificateScheme(this.#genesis.scheme).verifiers(keys) };
+    return {
+      set,
+      verifies: ({ prepare, commit }) => verifyCertificate(prepare, context) && verifyCertificate(commit, context),
+    };
   }
 
   #checkBatches({ body: bodyBytes, batches }: HistoryBlock, header: Header): readonly OrderedBatch[] {
@@ -212,7 +235,8 @@ export class Audit {
     if (commit.hash !== hash || commit.view !== header.view || commit.epoch !== header.epoch) {
       this.#fail(header.height, "the commit proof is about another block");
     }
-    if (!this.#verifies(proof)) this.#fail(header.height, "the commit proof is no quorum's, or its signature is bad");
+    if (!this.#validators.verifies(proof))
+      this.#fail(header.height, "the commit proof is no quorum's, or its signature is bad");
     this.#certificates += 2;
     this.#finalHeight = header.height;
     this.#provenHeight = header.executed.height;
