@@ -6,10 +6,13 @@ import { addBlockCommand } from "./block-command.js";
 import { addDevnetCommands } from "./devnet-commands.js";
 import { CommandFailure } from "./failure.js";
 import { addGenesisCommands } from "./genesis-commands.js";
+import { addGovernanceCommands } from "./governance-commands.js";
+import { addKeyCommands } from "./key-commands.js";
 import { addNodeCommands } from "./node-commands.js";
 import { packageVersion } from "./package.js";
 import { addProofCommands } from "./proof-commands.js";
 import { addReceiptCommands } from "./receipt-commands.js";
+import { addRulebookCommands } from "./rulebook-commands.js";
 import { addStatusCommand } from "./status-command.js";
 import { addSubmitCommand } from "./submit-command.js";
 import { printable, type Terminal } from "./terminal.js";
@@ -49,6 +52,9 @@ function buildProgram(terminal: Terminal): Command {
   addReceiptCommands(program, terminal);
   addProofCommands(program, terminal);
   addBlockCommand(program, terminal);
+  addGovernanceCommands(program, terminal);
+  addKeyCommands(program, terminal);
+  addRulebookCommands(program, terminal);
   addBisectCommand(program, terminal);
   program.addHelpText(
     "after",
