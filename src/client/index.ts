@@ -2,6 +2,7 @@
 export * from "./bisect.js";
 export * from "./errors.js";
 export * from "./fork-finder.js";
+export * from "./governance.js";
 export type { BatchSigner, ClientKey } from "./local-signing.js";
 export * from "./sabha-client.js";
 export * from "./transfer-id.js";

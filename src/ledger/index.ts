@@ -46,6 +46,7 @@ export type { GovernanceFault } from "./governance-judge.js";
 export { Ledger, type LedgerOptions } from "./ledger.js";
 export type { NextSetView } from "./next-set.js";
 export * from "./outcomes.js";
+export { rulebookFaults } from "./rulebook-faults.js";
 export { StatePagesError } from "./state-pages.js";
 export { STATE_TABLES, type StateTable } from "./state-root.js";
 export * from "./views.js";

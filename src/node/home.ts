@@ -3,7 +3,7 @@ import { isAbsolute, join } from "node:path";
 import { sha256 } from "../crypto/index.js";
 import { chainIdOf, type Genesis, type GenesisParticipant, parseGenesis } from "../formats/index.js";
 import { verifyGenesis } from "../genesis/index.js";
-import { type Digest, toHex, type ValidatorIndex, validatorIndex } from "../primitives/index.js";
+import { type Digest, type ValidatorIndex, validatorIndex } from "../primitives/index.js";
 import { CONFIG_BYTES_MAX, parseConfig, renderConfig } from "./config.js";
 import type { Config, ConfigChanges } from "./config-options.js";
 import { createFile, makeDirectory, readBounded } from "./files.js";
@@ -98,14 +98,16 @@ function readGenesis(path: string, bytes: Uint8Array, thorough: boolean): Genesi
 }
 
 /**
- * The operation key of a home, which genesis must know.
+ * The operation key of a home. Genesis need not list it: keys are changed by governance, and the ledger refuses what
+ * is signed with one that it does not know.
  *
- * @throws {HomeError} those of `readKey`
+ * @throws {HomeError} those of `readKey`; KEY_MISMATCH for another participant's
  */
 export function readOperationKey(home: Home, passphrase: string | undefined = passphraseOf(home)): StoredKey {
   const key = readKey(home.path, "operation", passphrase);
-  const known = home.participant.keys.some(({ publicKey }) => publicKey === toHex(key.publicKey));
-  return known ? key : mismatch(home, key, "genesis.json does not list it");
+  return key.participant === home.participant.name
+    ? key
+    : mismatch(home, key, `it is ${key.participant}'s and cannot serve`);
 }
 
 /**

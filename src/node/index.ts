@@ -17,7 +17,15 @@ export {
   readSettings,
 } from "./home.js";
 export { HomeError } from "./home-error.js";
-export { hasKey, type KeyAlgorithm, readKey, readPassphrase, type StoredKey } from "./keystore.js";
+export { createKey, hasKey, type KeyAlgorithm, keyPath, readKey, readPassphrase, type StoredKey } from "./keystore.js";
 export type { Interpose } from "./node.js";
-export { backUpStore, checkStore, exportStore, restoreStore, runNode } from "./programs.js";
+export {
+  backUpStore,
+  checkStore,
+  exportStore,
+  restoreStore,
+  runNode,
+  simulateRulebook,
+} from "./programs.js";
+export { RulebookSimulation, type SimulationReport } from "./rulebook-simulation.js";
 export { addToken, loadTokens, TOKEN_SCOPES, type TokenBook, type TokenScope } from "./tokens.js";

@@ -6,5 +6,6 @@ export type * from "./ports.js";
 export * from "./queries.js";
 export type * from "./read-model.js";
 export * from "./replica.js";
+export { decodeStored } from "./serving.js";
 export type * from "./settlements.js";
 export type * from "./view.js";

@@ -636,11 +636,15 @@ export class Replica implements ReplicaView {
     const last = this.#answered.get(to) ?? Number.NEGATIVE_INFINITY;
     if (at - last < this.#options.timing.tickMs / 2) return;
     const { setting, head, headProof } = this.#state;
+    const status: Message = { type: "status", status: statusOf(this.#state) };
     if (epoch < setting.set.epoch) this.#sendClose(to, epoch);
-    else if (epoch > setting.set.epoch) this.#send(to, { type: "status", status: statusOf(this.#state) });
-    else if (finalizedView !== undefined && finalizedView < head.view && headProof !== undefined)
-      this.#send(to, { type: "commit-proof", proof: headProof });
-    else return;
+    else if (epoch > setting.set.epoch) this.#send(to, status);
+    else if (finalizedView !== undefined && this.#ownIndex() !== undefined) {
+      // Whoever only follows learns from a validator how far the others are, and why that is final.
+      this.#send(to, status);
+      if (finalizedView < head.view && headProof !== undefined)
+        this.#send(to, { type: "commit-proof", proof: headProof });
+    } else return;
     this.#answered.set(to, at);
     for (const [peer, answeredAt] of this.#answered) if (at - answeredAt > 60_000) this.#answered.delete(peer);
   }

@@ -24,6 +24,8 @@ import { START_WALL } from "./node.js";
 /** What a simulated consortium is made of. */
 export interface ConsortiumOptions {
   readonly validators: number;
+  /** Banks beyond the first validators that have a node and keys of a validator too. */
+  readonly joiners?: number;
   readonly scheme: SchemeName;
   readonly checkpointBlocks: number;
 }
@@ -40,8 +42,10 @@ export interface Consortium {
   readonly genesis: Genesis;
   readonly chainId: Digest;
   readonly set: ValidatorSet;
-  /** Secret keys of the certificate scheme, by validator. */
+  /** Secret keys of the certificate scheme, by bank. */
   readonly secretKeys: readonly Uint8Array[];
+  /** What each bank would be listed with as a validator; those of genesis come first. */
+  readonly candidates: Genesis["validators"];
   readonly banks: readonly SimulatedBank[];
   readonly authority: { readonly number: ParticipantNumber; readonly keys: KeyPair };
 }
@@ -57,7 +61,7 @@ const made = new Map<string, Consortium>();
 
 /** Banks that are validators each, an authority, funded accounts. The same options give the same one. */
 export function makeConsortium(options: ConsortiumOptions): Consortium {
-  const key = JSON.stringify([options.validators, options.scheme, options.checkpointBlocks]);
+  const key = JSON.stringify([options.validators, options.joiners ?? 0, options.scheme, options.checkpointBlocks]);
   const known = made.get(key) ?? build(options);
   made.set(key, known);
   return known;
@@ -65,9 +69,10 @@ export function makeConsortium(options: ConsortiumOptions): Consortium {
 
 function build(options: ConsortiumOptions): Consortium {
   const scheme = certificateScheme(options.scheme);
-  const banks = Array.from({ length: options.validators }, (_, index) => makeBank(participantNumber(index + 1)));
+  const count = options.validators + (options.joiners ?? 0);
+  const banks = Array.from({ length: count }, (_, index) => makeBank(participantNumber(index + 1)));
   const authority = {
-    number: participantNumber(options.validators + 1),
+    number: participantNumber(count + 1),
     keys: ed25519.keysFromSeed(seedOf("authority", 0)),
   };
   const consensusKeys = banks.map(({ number }) => scheme.keysFromSeed(seedOf("consensus", number)));
@@ -83,6 +88,13 @@ function build(options: ConsortiumOptions): Consortium {
       funding.push({ debit: clearing, credit: id, amount: String(CUSTOMER_FUNDING) });
     }
   }
+  const candidates = consensusKeys.map(({ publicKey, secretKey }, index) => ({
+    participant: participantNumber(index + 1),
+    consensusKey: toHex(publicKey),
+    proofOfPossession: toHex(scheme.provePossession(secretKey)),
+    networkKey: toHex(ed25519.keysFromSeed(seedOf("network", index)).publicKey),
+    addresses: [`/ip4/127.0.0.1/tcp/${26_600 + index}`],
+  }));
   const genesis: Genesis = {
     format: "sabha/genesis/1",
     name: "simulated",
@@ -92,13 +104,7 @@ function build(options: ConsortiumOptions): Consortium {
       ...banks.map(({ number, keys }) => participant(number, `bank-${number}`, "bank" as const, keys)),
       participant(authority.number, "authority", "authority" as const, authority.keys),
     ],
-    validators: consensusKeys.map(({ publicKey, secretKey }, index) => ({
-      participant: participantNumber(index + 1),
-      consensusKey: toHex(publicKey),
-      proofOfPossession: toHex(scheme.provePossession(secretKey)),
-      networkKey: toHex(seedOf("network", index)),
-      addresses: [`/ip4/127.0.0.1/tcp/${26_600 + index}`],
-    })),
+    validators: candidates.slice(0, options.validators),
     rulebook: rulebook(options.checkpointBlocks),
     accounts,
     funding,
@@ -108,6 +114,7 @@ function build(options: ConsortiumOptions): Consortium {
     chainId: chainIdOf(sha256, utf8(canonicalJson(genesis as unknown as CanonicalJson))),
     set: genesisValidatorSet(sha256, genesis),
     secretKeys: consensusKeys.map(({ secretKey }) => secretKey),
+    candidates,
     banks,
     authority,
   };

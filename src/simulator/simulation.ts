@@ -1,13 +1,21 @@
-import type { Timing } from "../consensus/index.js";
+import type { Block, Timing } from "../consensus/index.js";
 import { blockFromBytes, LAN_TIMING } from "../consensus/index.js";
 import { certificateScheme, type SchemeName, sha256 } from "../crypto/index.js";
 import { MEMPOOL_LIMITS } from "../mempool/index.js";
-import { type Digest, type Height, type ValidatorIndex, validatorIndex } from "../primitives/index.js";
+import {
+  type Digest,
+  fromHex,
+  type Height,
+  participantNumber,
+  type ValidatorIndex,
+  validatorIndex,
+} from "../primitives/index.js";
 import type { Channel, ReplicaEvent, StoreWrite, SubmitVerdict } from "../replica/index.js";
 import { BEHAVIOURS, type BehaviourName, Puppet } from "./adversaries/index.js";
-import { LedgerRules, type Violation, Violations, VoteRules } from "./checkers/index.js";
+import { EpochVoteRules, LedgerRules, type Violation, Violations } from "./checkers/index.js";
 import { type Consortium, makeConsortium } from "./consortium.js";
 import { EventQueue } from "./event-queue.js";
+import { Governing } from "./governing.js";
 import { CALM_NETWORK, type LinkState, type NetworkPlan, SimulatedNetwork } from "./network.js";
 import { type NodeWorld, SimulatedNode, START_WALL } from "./node.js";
 import { Random } from "./random.js";
@@ -18,6 +26,8 @@ import { type WorkItem, Workload } from "./workload.js";
 export interface SimulationOptions {
   readonly seed: number;
   readonly validators: number;
+  /** Banks beyond the first validators that have a machine: they follow until they are voted in. */
+  readonly joiners?: number;
   readonly scheme?: SchemeName;
   readonly checkpointBlocks?: number;
   readonly timing?: Partial<Timing>;
@@ -65,7 +75,8 @@ export class Simulation {
   readonly ledger: LedgerRules;
   readonly #violations = new Violations(() => this.queue.now);
   readonly #trace = new Trace();
-  readonly #votes: VoteRules;
+  readonly #votes: EpochVoteRules;
+  readonly #governing: Governing;
   readonly #puppets = new Map<number, Puppet>();
   readonly #random: Random;
   readonly #workload: Workload;
@@ -78,22 +89,29 @@ export class Simulation {
 
   constructor(options: SimulationOptions) {
     this.options = options;
-    const { seed, validators } = options;
+    const { seed, validators, joiners = 0 } = options;
     this.#random = new Random(seed, "simulation");
     const scheme = options.scheme ?? "keyed-hash";
-    this.consortium = makeConsortium({ validators, scheme, checkpointBlocks: options.checkpointBlocks ?? 8 });
+    this.consortium = makeConsortium({
+      ...{ validators, joiners, scheme },
+      checkpointBlocks: options.checkpointBlocks ?? 8,
+    });
+    this.#governing = new Governing(this.consortium);
     this.network = new SimulatedNetwork(this.queue, new Random(seed, "network"), {
       ...CALM_NETWORK,
       ...options.network,
     });
     this.#workload = new Workload(this.consortium, new Random(seed, "workload"));
     const twins = options.twins ?? [];
-    const instances = [...Array.from({ length: validators }, (_, index) => index), ...twins];
+    const instances = [...Array.from({ length: validators + joiners }, (_, index) => index), ...twins];
     this.nodes = instances.map((index, id) => this.#makeNode(validatorIndex(index), id));
     for (const [index, names] of Object.entries(options.adversaries ?? {})) this.#addPuppet(Number(index), names);
-    const isHonest = (index: number): boolean => this.isHonest(index);
-    const mayVote = (index: number): boolean => this.nodes[index]?.mayVote === true;
-    this.#votes = new VoteRules({ validators, isHonest, mayVote, violations: this.#violations });
+    this.#votes = new EpochVoteRules({
+      first: this.consortium.set.members.map(({ participant }) => participant),
+      isHonest: (participant) => this.isHonest(participant - 1),
+      mayVote: (participant) => this.nodes[participant - 1]?.mayVote === true,
+      violations: this.#violations,
+    });
     this.ledger = new LedgerRules({
       genesis: this.consortium.genesis,
       chainId: this.consortium.chainId,
@@ -178,6 +196,45 @@ export class Simulation {
     if (this.#submissions.size === 0 || up.length === 0) return;
     const { item } = this.#random.pick([...this.#submissions.values()]);
     this.#handIn(item, this.#random.pick(up));
+  }
+
+  /**
+   * Banks propose that these machines, by index, validate from the next epoch on, and vote for it until it is decided.
+   */
+  changeValidators(members: readonly number[], untilMs = this.queue.now + 60_000): void {
+    const before = this.epoch;
+    const voters = this.membersOf(before);
+    const proposer = this.#random.pick(voters);
+    const { item, id } = this.#governing.propose(proposer, members, START_WALL + this.queue.now);
+    this.#handInAnywhere(item);
+    const vote = (): void => {
+      if (this.epoch !== before || this.queue.now > untilMs) return;
+      for (const voter of voters) this.#handInAnywhere(this.#governing.vote(voter, id, START_WALL + this.queue.now));
+      this.queue.after(4_000, vote);
+    };
+    this.queue.after(1_000, vote);
+  }
+
+  /** Newest epoch of which a block is final, or that one is final that begins it. */
+  get epoch(): number {
+    const last = this.ledger.chain[this.height - 1]?.header;
+    return last === undefined ? 0 : last.epoch + (last.type === "CLOSING" ? 1 : 0);
+  }
+
+  /** Indices of the machines that validate in an epoch. */
+  membersOf(epoch: number): readonly number[] {
+    const members: number[] = [];
+    for (let place = 0; ; place += 1) {
+      const participant = this.#votes.participantAt(epoch, place);
+      if (participant === undefined) return members;
+      members.push(participant - 1);
+    }
+  }
+
+  #handInAnywhere(item: WorkItem): void {
+    this.#submissions.set(item.digest, { item, admittedBy: new Set() });
+    const up = this.nodes.filter((node) => node.isUp && node.isHonest);
+    if (up.length > 0) this.#handIn(item, this.#random.pick(up));
   }
 
   /** Keeps submitting at a mean rate until some time. */
@@ -308,12 +365,12 @@ export class Simulation {
   // The world of the machines.
 
   #makeNode(index: ValidatorIndex, id: number): SimulatedNode {
-    const { seed, validators, scheme = "keyed-hash", timing, disk, skewMs, executionMs } = this.options;
-    const { genesis, chainId, set, secretKeys } = this.consortium;
-    const { participant, publicKey } = set.members[index] as (typeof set.members)[number];
+    const { seed, validators, joiners = 0, scheme = "keyed-hash", timing, disk, skewMs, executionMs } = this.options;
+    const { genesis, chainId, candidates, secretKeys } = this.consortium;
+    const { participant, consensusKey } = candidates[index] as (typeof candidates)[number];
     return new SimulatedNode(this.#world(), {
       id,
-      name: id < validators ? `${index}` : `${index}'`,
+      name: id < validators + joiners ? `${index}` : `${index}'`,
       isHonest: this.isHonest(index),
       disk: { ...FAST_DISK, ...disk },
       random: new Random(seed, `node ${id}`),
@@ -325,7 +382,9 @@ export class Simulation {
         chainId,
         scheme: certificateScheme(scheme),
         participant,
-        keys: [{ publicKey, secretKey: secretKeys[index] as Uint8Array, mayVote: true }],
+        keys: [
+          { publicKey: fromHex(consensusKey) as Uint8Array, secretKey: secretKeys[index] as Uint8Array, mayVote: true },
+        ],
         // A liar goes on lying, whatever its record says.
         trustsRecord: !this.isHonest(index) && this.options.adversaries?.[index]?.length !== 0,
         timing: { ...SIMULATED_TIMING, ...timing },
@@ -366,7 +425,7 @@ export class Simulation {
     if (size === undefined || views === undefined) return;
     const open = views.view - views.finalizedView;
     const isBounded =
-      size.votes <= 3 * this.options.validators * WINDOW_VIEWS &&
+      size.votes <= 3 * this.nodes.length * WINDOW_VIEWS &&
       size.candidates <= WINDOW_VIEWS &&
       size.certificates <= open + WINDOW_VIEWS &&
       size.blocks <= 2 * (open + WINDOW_VIEWS);
@@ -400,7 +459,7 @@ export class Simulation {
   }
 
   #carry(node: SimulatedNode, to: ValidatorIndex, channel: Channel, frame: Uint8Array): boolean {
-    if (channel === "consensus") this.#votes.frameLeft(node.index, frame, node.store.durable);
+    if (channel === "consensus") this.#votes.frameLeft(participantNumber(node.index + 1), frame, node.store.durable);
     const target = this.#instance(node, to);
     if (target === undefined) return false;
     this.#puppets.get(to)?.heard(node.index, frame);
@@ -427,8 +486,13 @@ export class Simulation {
     for (let at = Math.min(last, this.height + 1); at <= last; at += 1) {
       const stored = node.store.block(at as Height);
       const decoded = stored && blockFromBytes(sha256, stored.header, stored.body);
-      if (decoded?.ok === true) this.ledger.finalized(node.name, [decoded.value]);
+      if (decoded?.ok === true) this.#finalized(node, [decoded.value]);
     }
+  }
+
+  #finalized(node: SimulatedNode, blocks: readonly Block[]): void {
+    this.ledger.finalized(node.name, blocks);
+    for (const block of blocks) this.#votes.finalized(block);
   }
 
   #writing(node: SimulatedNode, write: StoreWrite): void {
@@ -445,8 +509,12 @@ export class Simulation {
         accuse(event.peer - 1, "no honest validator is refused as a liar", event.reason);
         return;
       case "evidence": {
-        const { signer, view, votes } = event.equivocation;
-        accuse(signer, "SAFE-10: evidence names liars only", `view ${view}, ${JSON.stringify(votes)}`);
+        const { signer, epoch, view, votes } = event.equivocation;
+        accuse(
+          (this.#votes.participantAt(epoch, signer) ?? 0) - 1,
+          "SAFE-10: evidence names liars only",
+          `view ${view}, ${JSON.stringify(votes)}`,
+        );
         return;
       }
       case "store-failed":
@@ -469,13 +537,18 @@ export class Simulation {
     const violations = this.#violations;
     switch (fact.type) {
       case "finalized":
-        this.ledger.finalized(node.name, fact.blocks);
+        this.#finalized(node, fact.blocks);
         return;
       case "view-entered":
         this.#viewEntries += 1;
         return;
       case "bad-votes":
-        for (const signer of fact.signers) accuse(signer, "no honest vote is found bad", `view ${fact.view}`);
+        for (const signer of fact.signers)
+          accuse(
+            (this.#votes.participantAt(node.replica?.head().epoch ?? 0, signer) ?? 0) - 1,
+            "no honest vote is found bad",
+            `view ${fact.view}`,
+          );
         return;
       case "diverged":
         violations.add("no honest replica is quarantined", `${node.name}: ${JSON.stringify(fact.conflict)}`);

@@ -1,5 +1,5 @@
 import { type Certificate, type ResultLeaf, readBody, readHeader } from "../formats/index.js";
-import { assert, type Digest, decode, type Height, type View } from "../primitives/index.js";
+import { assert, type Digest, decode, type Epoch, type Height, type View } from "../primitives/index.js";
 import type {
   Divergence,
   Equivocation,
@@ -142,9 +142,21 @@ export function forgetUncheckpointed(contents: Contents): void {
   }
 }
 
-/** Whether a certificate with which one may enter `view` is there, or finality of the view before. */
-export function hasEntryInto(contents: Contents, view: View): boolean {
-  if (view === 1 || (contents.head?.view ?? 0) >= view - 1) return true;
-  for (const certificate of contents.certificates.values()) if (certificate.view === view - 1) return true;
+/** A view of an epoch. */
+interface Place {
+  readonly epoch: Epoch;
+  readonly view: View;
+}
+
+/** Whether the finalised head has come to a view, or its epoch is over. */
+export function isBehindHead({ head }: Contents, { epoch, view }: Place): boolean {
+  return head !== undefined && (head.epoch > epoch || (head.epoch === epoch && head.view >= view));
+}
+
+/** Whether a certificate with which one may enter a view is there, or finality of the view before. */
+export function hasEntryInto(contents: Contents, { epoch, view }: Place): boolean {
+  if (view === 1 || isBehindHead(contents, { epoch, view: (view - 1) as View })) return true;
+  for (const certificate of contents.certificates.values())
+    if (certificate.epoch === epoch && certificate.view === view - 1) return true;
   return false;
 }

@@ -1,3 +1,3 @@
+export { EpochVoteRules } from "./epoch-rules.js";
 export { LedgerRules } from "./ledger-rules.js";
 export { type Violation, Violations } from "./violations.js";
-export { VoteRules } from "./vote-rules.js";

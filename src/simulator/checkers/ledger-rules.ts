@@ -14,6 +14,7 @@ import { type Ledger, outcomeAt, outcomeCount } from "../../ledger/index.js";
 import { type Digest, toHex } from "../../primitives/index.js";
 import type { StoreWrite } from "../../replica/index.js";
 import { BalanceReplay } from "./balance-replay.js";
+import { EpochRules } from "./epoch-rules.js";
 import type { Violations } from "./violations.js";
 
 /** How far non-empty blocks may outrun the claimed results; docs/protocol.md. */
@@ -47,9 +48,11 @@ export class LedgerRules {
   #range: CompactRange = EMPTY_RANGE;
   readonly #early: { readonly height: number; readonly claim: Claim }[] = [];
   readonly #replay: BalanceReplay;
+  readonly #epochs: EpochRules;
 
   constructor(options: LedgerRulesOptions) {
     this.#options = options;
+    this.#epochs = new EpochRules(options.violations);
     this.#replay = new BalanceReplay(options.genesis);
   }
 
@@ -87,7 +90,13 @@ export class LedgerRules {
     const parent = this.chain[this.chain.length - 1];
     const at = (): string => `height ${header.height}, view ${header.view}, proposer ${header.proposer}`;
     violations.check(header.parentHash === (parent?.hash ?? chainId), "SAFE-1: blocks are linked by hash", at);
-    violations.check(header.view > (parent?.header.view ?? 0), "SAFE-1: views ascend along the ledger", at);
+    const isNewEpoch = header.epoch > (parent?.header.epoch ?? 0);
+    violations.check(
+      isNewEpoch || header.view > (parent?.header.view ?? 0),
+      "SAFE-1: views ascend along the ledger",
+      at,
+    );
+    this.#epochs.extend(header, parent?.header);
     const before = parent?.header.timestamp ?? genesis.timestamp;
     violations.check(header.timestamp > before, "SAFE-6: timestamps ascend", at);
     violations.check(
@@ -157,6 +166,7 @@ export class LedgerRules {
     }
     if (height !== this.#leaves.length + 1 || block === undefined) return;
     this.#firstResult(execution, bytes);
+    this.#epochs.executed(ledger.nextSet);
     this.#book(block, outcomes);
     const difference = this.#replay.difference(ledger);
     violations.check(difference === undefined, "balances follow from result codes", () => `${height}: ${difference}`);

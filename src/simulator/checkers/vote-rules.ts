@@ -2,7 +2,7 @@ import { type AgreementMessage, type Block, decodeMessage, type Message } from "
 import { sha256 } from "../../crypto/index.js";
 import type { Certificate, VoteSubject } from "../../formats/index.js";
 import type { Digest, ValidatorIndex, View } from "../../primitives/index.js";
-import { type Contents, certificateKey, hasEntryInto } from "../store-contents.js";
+import { type Contents, certificateKey, hasEntryInto, isBehindHead } from "../store-contents.js";
 import type { Violations } from "./violations.js";
 
 /** What one honest validator has said in one view, over all its lives. */
@@ -20,6 +20,8 @@ interface ViewVotes {
 }
 
 export interface VoteRulesOptions {
+  /** Votes and certificates of other epochs are somebody else's to judge. */
+  readonly epoch: number;
   readonly validators: number;
   readonly isHonest: (validator: number) => boolean;
   readonly mayVote: (validator: number) => boolean;
@@ -131,9 +133,10 @@ export class VoteRules {
     const { record } = durable;
     const isCovered =
       record !== undefined &&
-      record.epoch === epoch &&
-      (record.view > view ||
-        (record.view === view &&
+      (record.epoch > epoch ||
+        (record.epoch === epoch && record.view > view) ||
+        (record.epoch === epoch &&
+          record.view === view &&
           (kind === "TIMEOUT"
             ? record.timedOut
             : record.hash === hash && (kind === "PREPARE" ? record.prepared : record.committed))));
@@ -142,13 +145,14 @@ export class VoteRules {
     if (kind === "COMMIT") {
       const isHeld =
         durable.certificates.has(certificateKey({ kind: "PREPARE", epoch, view, hash })) ||
-        (durable.head?.view ?? 0) >= view;
+        isBehindHead(durable, { epoch, view });
       violations.check(isHeld, "SAFE-4: the PrepareQC is durable before the COMMIT", who);
     } else {
-      violations.check(hasEntryInto(durable, view), "SAFE-4: the entry certificate is durable", who);
+      violations.check(hasEntryInto(durable, { epoch, view }), "SAFE-4: the entry certificate is durable", who);
     }
     if (kind !== "PREPARE") return;
-    const isBlockHeld = durable.proposals.has(hash) || durable.heights.has(hash) || (durable.head?.view ?? 0) >= view;
+    const isBlockHeld =
+      durable.proposals.has(hash) || durable.heights.has(hash) || isBehindHead(durable, { epoch, view });
     violations.check(isBlockHeld, "SAFE-4: the block is durable before its PREPARE", who);
     for (const { digest } of this.#blocks.get(hash)?.body ?? []) {
       violations.check(durable.batches.has(digest), "SAFE-4: each batch is durable before the PREPARE", who);
@@ -205,6 +209,7 @@ export class VoteRules {
 
   /** No certificate without a quorum of distinct signers, and no honest signer who did not vote. */
   #certificate(from: ValidatorIndex, certificate: Certificate, durable: Contents): void {
+    if (certificate.epoch !== this.#options.epoch) return;
     const { kind, view, hash, signers } = certificate;
     const key = `${kind}:${view}:${hash}:${signers}`;
     if (this.#checkedCertificates.has(key)) return;
