@@ -9,3 +9,4 @@ export * from "./replica.js";
 export { decodeStored } from "./serving.js";
 export type * from "./settlements.js";
 export type * from "./view.js";
+export type * from "./waiting.js";

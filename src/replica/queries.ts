@@ -48,6 +48,7 @@ import type {
 } from "./read-model.js";
 import { Settlements } from "./settlements.js";
 import type { ReplicaView } from "./view.js";
+import { Waiting } from "./waiting.js";
 
 export interface QueriesOptions {
   readonly replica: ReplicaView & { readonly ledger: Ledger };
@@ -73,6 +74,8 @@ export class Queries {
   /** The answers about proposals, participants and rules. */
   readonly governance: GovernanceQueries;
   readonly #comparison: Comparison;
+  /** Transfers that wait, in queues and on hold. */
+  readonly waiting: Waiting;
   readonly #settlements: Settlements;
 
   constructor(options: QueriesOptions) {
@@ -83,6 +86,7 @@ export class Queries {
     this.#blocks = new BlockReader(store, replica);
     this.#listings = new Listings(replica.ledger, this.#blocks);
     this.#prover = new Prover({ chainId, store, blocks: this.#blocks, ledger: replica.ledger, replica });
+    this.waiting = new Waiting(replica.ledger, options.participant);
     this.#comparison = new Comparison({ store, blocks: this.#blocks, ledger: replica.ledger });
     this.#settlements = new Settlements({ blocks: this.#blocks, ledger: replica.ledger });
   }

@@ -29,7 +29,7 @@ export interface MethodContext {
 }
 
 /** `read` is open to everybody where the server is configured so; the others always need a token. */
-export type MethodScope = "read" | "submit" | "govern";
+export type MethodScope = "read" | "submit" | "approve" | "govern";
 
 /**
  * One entry of the table: everything that the server, the OpenRPC document and the tests know of a method.

@@ -19,9 +19,10 @@ import type {
   SubmitFault,
   TransferQuery,
   TransferView,
+  Waiting,
 } from "../replica/index.js";
 
-export type { ProposalView } from "../ledger/index.js";
+export type { ProposalView, QueuedTransferView } from "../ledger/index.js";
 export type {
   AccountQuery,
   AccountView,
@@ -80,6 +81,8 @@ export interface NodeApi {
   receipt(transferId: Id128): ProofAnswer;
   /** @param height a kept checkpoint; the newest proven one where it is absent */
   balanceProof(accountId: Id128, height?: Height): ProofAnswer;
+  /** Transfers that wait, in queues and on hold. */
+  readonly waiting: Pick<Waiting, keyof Waiting>;
   /** @param to the newest proven height where it is absent */
   consistencyProof(from: Height, to?: Height): ProofAnswer;
   /** The answers with which two nodes are compared. */

@@ -6,6 +6,7 @@ import { governanceMethods } from "./methods/governance.js";
 import { ledgerMethods } from "./methods/ledger.js";
 import { settlementMethods } from "./methods/settlement.js";
 import { submissionMethods } from "./methods/submissions.js";
+import { waitingMethods } from "./methods/waiting.js";
 import { openRpcDocument } from "./open-rpc.js";
 
 /** Every method of the interface; what is not here does not exist. */
@@ -17,6 +18,7 @@ export function methodTable(context: MethodContext, version: string): ReadonlyMa
     ...chainMethods(context),
     ...comparisonMethods(context),
     ...settlementMethods(context),
+    ...waitingMethods(context),
     ...streamMethods(context),
   ];
   methods.push(

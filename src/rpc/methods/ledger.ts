@@ -151,5 +151,5 @@ function lookAgain(
 type DefinedOnly<T> = { [K in keyof T]: Exclude<T[K], undefined> };
 
 /** Without the members that were left out. */
-const definedOnly = <T extends object>(params: T): DefinedOnly<T> =>
+export const definedOnly = <T extends object>(params: T): DefinedOnly<T> =>
   Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined)) as DefinedOnly<T>;

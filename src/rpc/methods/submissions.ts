@@ -67,11 +67,19 @@ const accountSchema = z.strictObject({
   reference: id128.optional(),
 });
 
+/** What an `approve` token is for: `ledger_decideHolds`. */
+const DECISIONS: readonly AccountAction[] = ["release_hold", "return_hold"];
+
 const actionSchema = z.strictObject({
   id: id128,
   accountId: id128,
-  action: z.enum(Object.keys(ACCOUNT_ACTIONS) as [AccountAction, ...AccountAction[]]),
+  action: z.enum(
+    (Object.keys(ACCOUNT_ACTIONS) as [AccountAction, ...AccountAction[]]).filter(
+      (action) => !DECISIONS.includes(action),
+    ),
+  ),
   reference: id128.optional(),
+  priority: uint(0xff).optional(),
 });
 
 /** How long a call waits, and for what. */
@@ -117,7 +125,8 @@ export function submissionMethods(context: MethodContext): readonly Method[] {
     defineMethod(context, {
       ...common,
       name: "ledger_manageAccounts",
-      summary: "Freezes, unfreezes or closes accounts, signed for the node's own participant",
+      summary:
+        "Freezes, unfreezes or closes accounts, cuts windows and reorders queues, signed for the node's own participant",
       scope: "submit",
       params: { actions: z.array(actionSchema).min(1).max(BATCH_RECORDS_MAX), ...waitShape },
       handle: ({ actions, ...wait }, call) => {
@@ -165,7 +174,8 @@ function encodeAll<Fields>(
   return { ok: true, params: concatBytes(...records) };
 }
 
-async function submitRecords(
+/** Signs records for the node's own participant and submits them. */
+export async function submitRecords(
   context: MethodContext,
   kind: BatchKind,
   records: Uint8Array,
