@@ -19,6 +19,7 @@ import { addStoreCommands } from "./store-commands.js";
 import { addSubmitCommand } from "./submit-command.js";
 import { printable, type Terminal } from "./terminal.js";
 import { addTransferCommand } from "./transfer-command.js";
+import { addWaitingCommands } from "./waiting-commands.js";
 
 /**
  * Runs one command line.
@@ -59,6 +60,7 @@ function buildProgram(terminal: Terminal): Command {
   addRulebookCommands(program, terminal);
   addBisectCommand(program, terminal);
   addStoreCommands(program, terminal);
+  addWaitingCommands(program, terminal);
   addAuditCommand(program, terminal);
   program.addHelpText(
     "after",

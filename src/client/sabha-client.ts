@@ -6,6 +6,8 @@ import {
   actionRecords,
   type BatchSigner,
   type ClientKey,
+  decisionRecords,
+  memberRecords,
   signerOf,
   transferRecords,
 } from "./local-signing.js";
@@ -21,9 +23,12 @@ import type {
   ConsensusStatus,
   Evidence,
   Finality,
+  HeldTransfer,
+  HoldDecision,
   OutcomeLeaves,
   Page,
   Peer,
+  QueuedTransfer,
   StateRoots,
   StreamItem,
   StreamName,
@@ -122,6 +127,33 @@ export class SabhaClient {
   ): Promise<readonly SubmitResult[]> {
     if (this.#sign !== undefined) return this.#submitSigned(actionRecords(actions), "manage_accounts", options);
     return (await this.#submit("ledger_manageAccounts", { actions }, options)).results;
+  }
+
+  /** Transfers that wait for their banks' liquidity, each queue in the order in which it is paid. */
+  getQueue(query: { readonly asset?: number; readonly participant?: number } = {}): Promise<readonly QueuedTransfer[]> {
+    return this.#read("settlement_getQueue", query);
+  }
+
+  /** Queued transfers that can be paid together now. */
+  findSettleSet(query: { readonly asset?: number } = {}): Promise<readonly QueuedTransfer[]> {
+    return this.#read("settlement_findSettleSet", query);
+  }
+
+  /** Pays queued transfers together, all or none; the signer has to be a validator. */
+  async submitSettleSet(ids: readonly string[], options: SubmitOptions = {}): Promise<readonly SubmitResult[]> {
+    if (this.#sign !== undefined) return this.#submitSigned(memberRecords(ids), "settle_set", options);
+    return (await this.#submit("settlement_submitSettleSet", { transferIds: ids }, options)).results;
+  }
+
+  /** The node's own bank's transfers on hold; needs a token of scope `approve`. */
+  getHolds(): Promise<readonly HeldTransfer[]> {
+    return this.#read("ledger_getHolds", {});
+  }
+
+  /** Releases or returns transfers on hold, signed with the client's key, or by the node for a token of scope `approve`. */
+  async decideHolds(decisions: readonly HoldDecision[], options: SubmitOptions = {}): Promise<readonly SubmitResult[]> {
+    if (this.#sign !== undefined) return this.#submitSigned(decisionRecords(decisions), "manage_accounts", options);
+    return (await this.#submit("ledger_decideHolds", { decisions }, options)).results;
   }
 
   /** In the order of the ids; `null` where there is none. */

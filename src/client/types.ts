@@ -62,7 +62,7 @@ export type TransferFlagName = "pending" | "post_pending" | "void_pending" | "li
 /** An account to open. */
 export interface AccountRequest {
   readonly id: string;
-  readonly kind: "customer" | "clearing" | "settlement" | "issuance";
+  readonly kind: "customer" | "clearing" | "settlement" | "issuance" | "reserve";
   /** Number of the participant; the one that signs where it is left out. */
   readonly owner?: number;
   readonly asset?: number;
@@ -75,8 +75,44 @@ export interface AccountRequest {
 export interface AccountAction {
   readonly id: string;
   readonly accountId: string;
-  readonly action: "freeze" | "unfreeze" | "close";
+  readonly action: "freeze" | "unfreeze" | "close" | "cut_window" | "queue_reprioritise";
   readonly reference?: string;
+  /** With `queue_reprioritise`, where `accountId` is the queued transfer's id; 0 to 255, higher is paid first. */
+  readonly priority?: number;
+}
+
+/** The decision has an id of its own, made like a transfer's. */
+export interface HoldDecision {
+  readonly id: string;
+  readonly transferId: string;
+  readonly decision: "release" | "return";
+}
+
+/** A transfer in its bank's queue for liquidity. */
+export interface QueuedTransfer {
+  readonly id: string;
+  readonly asset: number;
+  /** Participant numbers of the paying bank and of the one that gets the money. */
+  readonly bank: number;
+  readonly payee: number;
+  /** Minor units, with the rail's fee. */
+  readonly amount: string;
+  readonly priority: number;
+  /** UTC ms at which it leaves the queue unpaid. */
+  readonly deadline: number;
+  readonly isFrozen: boolean;
+}
+
+/** A transfer that a screening rule holds. */
+export interface HeldTransfer {
+  readonly id: string;
+  readonly asset: number;
+  readonly amount: string;
+  /** Number of the screening rule. */
+  readonly rule: number;
+  /** UTC ms at which the money is returned. */
+  readonly deadline: number;
+  readonly approvalsLeft: number;
 }
 
 export interface SubmitOptions {
