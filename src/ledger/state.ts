@@ -33,6 +33,7 @@ export class State {
   /** The tables in the order in which the state root covers them; undefined for a place not in use. */
   readonly tables: readonly (EntryTable | undefined)[];
   #rules: Rules | undefined;
+  #isSupposed = false;
 
   constructor(hashSeed: number) {
     this.accounts = new Accounts(hashSeed);
@@ -68,10 +69,17 @@ export class State {
     this.#rules = new Rules(rulebook);
   }
 
-  /** Puts another rulebook in force in place of the present one. */
+  /** Puts another rulebook in force in place of the present one; not over one that is only supposed. */
   replaceRules(rulebook: Rulebook): void {
+    if (this.#isSupposed) return;
     while (this.rulebookTable.count > 0) this.rulebookTable.removeLast();
     this.writeRules(rulebook);
+  }
+
+  /** Puts a rulebook in force that stays, whatever governance decides: to see what would be. */
+  supposeRules(rulebook: Rulebook): void {
+    this.replaceRules(rulebook);
+    this.#isSupposed = true;
   }
 
   /** Puts a rulebook in force and writes its table. */

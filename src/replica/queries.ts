@@ -160,12 +160,12 @@ export class Queries {
     return this.#listings.transfers(query, this.executedHeight());
   }
 
-  /** Receipt of the first outcome of an id, or of its expiry, which tells more of the same record. */
+  /** Receipt of the first outcome of an id, or of its expiry or a proposal's end, which tells more of the same record. */
   receipt(id: Id128): ProofAnswer {
     const position = this.#ledger.transferPosition(id);
     if (position === undefined) return { type: "unknown" };
-    const isExpired = position.pending === "expired" && position.resolution !== undefined;
-    return this.#prover.receipt(isExpired ? position.resolution : position);
+    const tellsMore = position.pending === "expired" || position.kind === "governance";
+    return this.#prover.receipt(tellsMore ? (position.resolution ?? position) : position);
   }
 
   balanceProof(accountId: Id128, height?: Height): ProofAnswer {
