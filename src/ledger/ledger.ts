@@ -363,6 +363,11 @@ export class Ledger {
     return this.#governance.preflight(draft, (this.#height + 1) as Height, timestamp, epoch);
   }
 
+  /** Validators that open or passed proposals name; the same array as long as nothing has changed. */
+  get candidates(): readonly Successor[] {
+    return this.#governance.candidates;
+  }
+
   /** Validators of an epoch, ascending by participant; undefined for an epoch that nobody decided. */
   validatorsAt(epoch: Epoch): readonly Successor[] | undefined {
     return this.#governance.membersAt(epoch);
