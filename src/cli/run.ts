@@ -13,6 +13,7 @@ import { packageVersion } from "./package.js";
 import { addProofCommands } from "./proof-commands.js";
 import { addReceiptCommands } from "./receipt-commands.js";
 import { addRulebookCommands } from "./rulebook-commands.js";
+import { addSettlementCommands } from "./settlement-commands.js";
 import { addStatusCommand } from "./status-command.js";
 import { addSubmitCommand } from "./submit-command.js";
 import { printable, type Terminal } from "./terminal.js";
@@ -52,6 +53,7 @@ function buildProgram(terminal: Terminal): Command {
   addReceiptCommands(program, terminal);
   addProofCommands(program, terminal);
   addBlockCommand(program, terminal);
+  addSettlementCommands(program, terminal);
   addGovernanceCommands(program, terminal);
   addKeyCommands(program, terminal);
   addRulebookCommands(program, terminal);

@@ -52,6 +52,7 @@ export function createNodeApi(parts: NodeApiParts): NodeApi & { readonly stop: (
     balanceProof: (accountId, height) => queries.balanceProof(accountId, height),
     consistencyProof: (from, to) => queries.consistencyProof(from, to),
     comparison: queries.comparison,
+    settlements: queries.settlements,
     block: (at) => queries.block(at),
     outcomes: (height, range) => queries.outcomes(height, range),
     finality: (height) => queries.finality(height),

@@ -234,6 +234,8 @@ function accountsOf(outcome: OutcomeView): readonly Id128[] {
     case "account-opened":
     case "account-action":
       return [outcome.accountId];
+    case "window-settled":
+    case "position-settled":
     case "proposal":
     case "ballot":
     case "key":
