@@ -14,6 +14,7 @@ import { packageVersion } from "./package.js";
 import { addProofCommands } from "./proof-commands.js";
 import { addReceiptCommands } from "./receipt-commands.js";
 import { addRulebookCommands } from "./rulebook-commands.js";
+import { addSettlementCommands } from "./settlement-commands.js";
 import { addStatusCommand } from "./status-command.js";
 import { addStoreCommands } from "./store-commands.js";
 import { addSubmitCommand } from "./submit-command.js";
@@ -55,6 +56,7 @@ function buildProgram(terminal: Terminal): Command {
   addReceiptCommands(program, terminal);
   addProofCommands(program, terminal);
   addBlockCommand(program, terminal);
+  addSettlementCommands(program, terminal);
   addGovernanceCommands(program, terminal);
   addKeyCommands(program, terminal);
   addRulebookCommands(program, terminal);

@@ -11,6 +11,13 @@ import {
   signerOf,
   transferRecords,
 } from "./local-signing.js";
+import type {
+  NetPosition,
+  SettlementReport,
+  SettlementWindow,
+  SettlementWindowDetail,
+  WindowQuery,
+} from "./settlement-types.js";
 import { followStream } from "./subscription.js";
 import { type Answered, Transport } from "./transport.js";
 import type {
@@ -221,6 +228,29 @@ export class SabhaClient {
   /** Entries of a page of the state, in hex. */
   async getStatePage(table: string, page: number): Promise<string> {
     return (await this.#read<{ readonly entries: string }>("chain_getStatePage", { table, page })).entries;
+  }
+
+  /** Windows of net settlement, newest first; `cursor` of a page asks for the next one. */
+  listWindows(
+    query: { readonly asset?: number; readonly cursor?: string; readonly limit?: number } = {},
+  ): Promise<{ readonly items: readonly SettlementWindow[]; readonly cursor?: string }> {
+    return this.#read("settlement_listWindows", query);
+  }
+
+  getWindow(query: WindowQuery = {}): Promise<SettlementWindowDetail> {
+    return this.#read("settlement_getWindow", query);
+  }
+
+  async getPositions(
+    query: { readonly asset?: number; readonly participant?: number } = {},
+  ): Promise<readonly NetPosition[]> {
+    return (await this.#read<{ readonly positions: readonly NetPosition[] }>("settlement_getPositions", query))
+      .positions;
+  }
+
+  /** @param query.participant only what this bank paid and got */
+  getReport(query: WindowQuery & { readonly participant?: number } = {}): Promise<SettlementReport> {
+    return this.#read("settlement_getReport", query);
   }
 
   getStatus(): Promise<ChainStatus> {

@@ -359,4 +359,11 @@ export type StreamEvent = {
       readonly creditAccountId: string;
       readonly amount: string;
     }
+  | {
+      readonly type: "transfer-released";
+      readonly id: string;
+      readonly debitAccountId: string;
+      readonly creditAccountId: string;
+      readonly amount: string;
+    }
 );

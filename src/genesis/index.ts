@@ -2,6 +2,7 @@
 export {
   type CanonicalJson,
   canonicalJson,
+  decodeGovernRecord,
   decodeTransfer,
   type GenesisValidator,
   type KeyScope,

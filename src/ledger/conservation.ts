@@ -11,8 +11,9 @@ import {
   SETTLEMENT,
 } from "./accounts.js";
 import { amountAt } from "./limbs.js";
+import type { PositionEntry } from "./positions.js";
 import type { State } from "./state.js";
-import type { AssetTotals, PositionView } from "./views.js";
+import type { AssetTotals } from "./views.js";
 
 /** Sums over all accounts by asset, in the rulebook's order (LEDG-1). */
 export function conservationOf(state: State): readonly AssetTotals[] {
@@ -23,7 +24,7 @@ export function conservationOf(state: State): readonly AssetTotals[] {
     const base = table.baseOf(index);
     totals.get(words[base + ASSET] as number)?.add(words, base);
   }
-  for (const position of state.positions.views()) totals.get(position.asset)?.addPosition(position);
+  for (const position of state.positions.entries()) totals.get(position.asset)?.addPosition(position);
   return [...totals].map(([asset, sums]) => ({ asset, ...sums.view() }));
 }
 
@@ -37,7 +38,7 @@ class Totals {
   #owed = 0n;
   #due = 0n;
 
-  addPosition(position: PositionView): void {
+  addPosition(position: PositionEntry): void {
     this.#owed += position.openDebits + position.pendingDebits + position.closedDebits;
     this.#due += position.openCredits + position.pendingCredits + position.closedCredits;
   }

@@ -24,6 +24,7 @@ import {
   type Height,
   type ParticipantNumber,
   RECORD_BYTES,
+  VALIDATORS_MAX,
 } from "../primitives/index.js";
 import { PROTOCOL_VERSION, ProtocolVersionError } from "./contract.js";
 import { type GovernanceFault, type JudgeContext, judgeContent } from "./governance-judge.js";
@@ -41,6 +42,8 @@ import { alignedWords } from "./words.js";
 const DEFAULT_RULES = { votingSecondsMax: 604_800, keyDelaySeconds: 86_400 } as const;
 const DEFAULT_PROPOSALS_CAP = 8;
 const VOTING_SECONDS_MIN = 60;
+/** Proposed validators that may follow before they are decided. */
+const CANDIDATES_MAX = 2 * VALIDATORS_MAX;
 
 /** The block in execution, as far as governance looks at it. */
 export interface GovernedBlock {
@@ -83,6 +86,7 @@ export class GovernanceExecution {
   readonly #history: ValidatorHistory;
   #block: GovernedBlock = { height: 0 as Height, timestamp: 0, epoch: 0 as Epoch };
   #version: number;
+  #candidates: { readonly live: string; readonly validators: readonly Successor[] } = { live: "", validators: [] };
 
   constructor(state: State, chainId: Digest, founding: Founding) {
     this.#state = state;
@@ -167,6 +171,23 @@ export class GovernanceExecution {
       next: content === undefined ? undefined : nextSetOf(content, validators, this.#state.participants),
       threshold: this.#votesNeeded(draft.kind, validators.length),
     };
+  }
+
+  /**
+   * Validators that proposals name which are open, or passed and not in force yet: they may follow meanwhile. The newest
+   * proposals first, within a bound; the same array as long as nothing has changed.
+   */
+  get candidates(): readonly Successor[] {
+    const { proposals, participants } = this.#state;
+    const live = proposals.live.join();
+    if (live === this.#candidates.live) return this.#candidates.validators;
+    const validators: Successor[] = [];
+    for (const proposal of [...proposals.live].reverse()) {
+      if (proposals.kindOf(proposal) !== "validators" || validators.length >= CANDIDATES_MAX) continue;
+      validators.push(...(nextSetOf(this.#contentOf(proposal), [], participants) ?? []));
+    }
+    this.#candidates = { live, validators: validators.slice(0, CANDIDATES_MAX) };
+    return this.#candidates.validators;
   }
 
   /** Validators of an epoch. */

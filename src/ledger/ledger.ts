@@ -259,6 +259,16 @@ export class Ledger {
     return this.#stateRoot;
   }
 
+  /**
+   * Puts a rulebook in force that nobody voted for, for good, to see what would be. The roots are no chain's from
+   * here on.
+   *
+   * @param rulebook one in which `rulebookFaults` finds nothing
+   */
+  supposeRulebook(rulebook: Rulebook): void {
+    this.#state.supposeRules(rulebook);
+  }
+
   /** The rulebook in force for the next block. */
   get rulebook(): Rulebook {
     return this.#state.rules.rulebook;
@@ -332,22 +342,22 @@ export class Ledger {
   }
 
   /**
-   * Settlement windows, newest first; the open ones of assets that had payments on net rails come with them.
+   * Settlement windows in which something was initiated, newest first.
    *
-   * @param cursor number of windows to skip: 0, or `next` of the page before
+   * @param query.skip entries to leave out: 0, or `next` of the page before
    */
-  windows(
-    cursor: number,
-    limit: number,
-  ): { readonly windows: readonly WindowView[]; readonly next: number | undefined } {
+  windows(query: { readonly asset?: number; readonly skip: number; readonly limit: number }): {
+    readonly windows: readonly WindowView[];
+    readonly next: number | undefined;
+  } {
     const { windows } = this.#state;
     const views: WindowView[] = [];
-    let skipped = cursor;
-    for (; skipped < windows.table.count && views.length < limit; skipped += 1) {
-      const view = windows.view(windows.table.count - 1 - skipped);
-      if (view.openedAt > 0) views.push(view);
+    let skip = query.skip;
+    for (; skip < windows.table.count && views.length < query.limit; skip += 1) {
+      const view = windows.view(windows.table.count - 1 - skip);
+      if (view.openedAt > 0 && (query.asset === undefined || view.asset === query.asset)) views.push(view);
     }
-    return { windows: views, next: skipped < windows.table.count ? skipped : undefined };
+    return { windows: views, next: skip < windows.table.count ? skip : undefined };
   }
 
   /** A window of an asset by its number; undefined if nothing was initiated in it. */
@@ -365,7 +375,7 @@ export class Ledger {
 
   /** What each bank owes and is owed on net rails, in the order of their first payments. */
   positions(): readonly PositionView[] {
-    return this.#state.positions.views();
+    return this.#settlement.positions();
   }
 
   /** Protocol version in force for the next block. */
@@ -385,6 +395,11 @@ export class Ledger {
   /** What a proposal would get as its result in the next block, and what it would change. */
   preflight(draft: ProposalDraft, timestamp: number, epoch: Epoch): Preflight {
     return this.#governance.preflight(draft, (this.#height + 1) as Height, timestamp, epoch);
+  }
+
+  /** Validators that open or passed proposals name; the same array as long as nothing has changed. */
+  get candidates(): readonly Successor[] {
+    return this.#governance.candidates;
   }
 
   /** Validators of an epoch, ascending by participant; undefined for an epoch that nobody decided. */

@@ -5,8 +5,11 @@ import { CREDITS_POSTED, DEBITS_POSTED } from "./accounts.js";
 import { addTo, highOf, lowOf } from "./limbs.js";
 import { NO_BATCH } from "./outcome-log.js";
 import type { State } from "./state.js";
+import type { PositionView } from "./views.js";
 import { CUT_BY_AUTHORITY, CUT_BY_TIME } from "./windows.js";
 import { alignedWords } from "./words.js";
+
+const UNLIMITED_AMOUNT = 0xffff_ffff_ffff_ffffn;
 
 /** What one bank paid and got in a window. */
 interface Part {
@@ -62,6 +65,22 @@ export class NetSettlement {
     const times = windows.open().filter(({ index }) => windows.hasPayments(index));
     const due = times.map(({ index }) => this.#dueAt(index)).filter((time) => time !== undefined);
     return due.length === 0 ? undefined : Math.min(...due);
+  }
+
+  /** What each bank owes and is owed, in the order of their first payments. */
+  positions(): readonly PositionView[] {
+    const { accounts, positions, rules } = this.#state;
+    return positions.entries().map((entry) => {
+      const cap = rules.netDebitCap(entry.asset, entry.participant);
+      const amount = (BigInt(cap.high) << 32n) | BigInt(cap.low);
+      const account = accounts.reserveOf(entry.asset, entry.participant);
+      const held = account < 0 ? undefined : accounts.view(account);
+      return {
+        ...entry,
+        cap: amount === UNLIMITED_AMOUNT ? undefined : amount,
+        reserve: held === undefined ? 0n : held.creditsPosted - held.debitsPosted - held.debitsPending,
+      };
+    });
   }
 
   #dueAt(index: number): number | undefined {

@@ -3,6 +3,9 @@ import { EntryTable } from "./entry-table.js";
 import { addTo, amountAt, subtractFrom } from "./limbs.js";
 import type { PositionView } from "./views.js";
 
+/** What the entries themselves say. */
+export type PositionEntry = Omit<PositionView, "cap" | "reserve">;
+
 /**
  * Entry of what a bank owes and is owed in an asset between the banks on net rails, 128 bytes; offsets in words:
  *
@@ -148,7 +151,7 @@ export class Positions {
     return true;
   }
 
-  views(): readonly PositionView[] {
+  entries(): readonly PositionEntry[] {
     return Array.from({ length: this.table.count }, (_, index) => {
       const words = this.table.wordsOf(index);
       const base = this.table.baseOf(index);

@@ -39,6 +39,7 @@ export class State {
   #rules: Rules | undefined;
   /** Absent where the rulebook screens nothing. */
   screening: Screening | undefined;
+  #isSupposed = false;
 
   constructor(hashSeed: number) {
     this.accounts = new Accounts(hashSeed);
@@ -81,10 +82,17 @@ export class State {
       rulebook.screening === undefined ? undefined : new Screening(rulebook.screening, { velocities, idOf });
   }
 
-  /** Puts another rulebook in force in place of the present one. */
+  /** Puts another rulebook in force in place of the present one; not over one that is only supposed. */
   replaceRules(rulebook: Rulebook): void {
+    if (this.#isSupposed) return;
     while (this.rulebookTable.count > 0) this.rulebookTable.removeLast();
     this.writeRules(rulebook);
+  }
+
+  /** Puts a rulebook in force that stays, whatever governance decides: to see what would be. */
+  supposeRules(rulebook: Rulebook): void {
+    this.replaceRules(rulebook);
+    this.#isSupposed = true;
   }
 
   /** Puts a rulebook in force and writes its table. */

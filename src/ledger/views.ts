@@ -90,6 +90,10 @@ export interface PositionView {
   readonly closedCredits: bigint;
   /** What its reserve must cover. */
   readonly exposure: bigint;
+  /** The most that the exposure may be, whatever the reserve holds; undefined: the reserve alone bounds it. */
+  readonly cap: bigint | undefined;
+  /** What the reserve account holds and has not reserved otherwise. */
+  readonly reserve: bigint;
 }
 
 /** Sums over all accounts of one asset; debits equal credits, posted and pending alike. */

@@ -53,6 +53,7 @@ export function createNodeApi(parts: NodeApiParts): NodeApi & { readonly stop: (
     consistencyProof: (from, to) => queries.consistencyProof(from, to),
     comparison: queries.comparison,
     waiting: queries.waiting,
+    settlements: queries.settlements,
     block: (at) => queries.block(at),
     outcomes: (height, range) => queries.outcomes(height, range),
     finality: (height) => queries.finality(height),

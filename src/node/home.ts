@@ -3,7 +3,7 @@ import { isAbsolute, join } from "node:path";
 import { sha256 } from "../crypto/index.js";
 import { chainIdOf, type Genesis, type GenesisParticipant, parseGenesis } from "../formats/index.js";
 import { verifyGenesis } from "../genesis/index.js";
-import { type Digest, type ValidatorIndex, validatorIndex } from "../primitives/index.js";
+import { type Digest, participantNumber, type ValidatorIndex, validatorIndex } from "../primitives/index.js";
 import { CONFIG_BYTES_MAX, parseConfig, renderConfig } from "./config.js";
 import type { Config, ConfigChanges } from "./config-options.js";
 import { createFile, makeDirectory, readBounded } from "./files.js";
@@ -74,7 +74,9 @@ export function readHome(path: string, thorough = false): Home {
   const file = { path: genesisPath(path), what: "the genesis file" };
   const genesisBytes = readBounded(file, GENESIS_BYTES_MAX);
   const genesis = readGenesis(file.path, genesisBytes, thorough);
-  const participant = genesis.participants.find(({ name }) => name === settings.config.participant);
+  const { participant: name, participantNumber: added } = settings.config;
+  const listed = genesis.participants.find((founder) => founder.name === name);
+  const participant = added === 0 ? listed : addedParticipant(genesis, name, added);
   if (participant === undefined) {
     const detail = `its genesis.json does not know ${settings.config.participant}, the participant of its config.yaml`;
     throw new HomeError({ code: "HOME_MISFIT", path, detail });
@@ -83,6 +85,12 @@ export function readHome(path: string, thorough = false): Home {
   const validator = index < 0 ? undefined : validatorIndex(index);
   return { ...settings, genesisBytes, genesis, chainId: chainIdOf(sha256, genesisBytes), participant, validator };
 }
+
+/** A participant that genesis does not know; the ledger knows its role and its keys. */
+const addedParticipant = (genesis: Genesis, name: string, number: number): GenesisParticipant | undefined =>
+  number > genesis.participants.length
+    ? { number: participantNumber(number), name, role: "bank", keys: [] }
+    : undefined;
 
 function readGenesis(path: string, bytes: Uint8Array, thorough: boolean): Genesis {
   if (thorough) {

@@ -68,7 +68,8 @@ interface Tally {
 
 /**
  * Replays a history twice: as it was, and from a height on under another rulebook. Both states are copies in memory;
- * the roots of the second belong to no chain. What governance itself put in force in the stretch counts in both.
+ * the roots of the second belong to no chain. A rulebook that governance put in force in the stretch does not replace
+ * the supposed one.
  */
 export class RulebookSimulation {
   readonly #proposed: Rulebook;

@@ -2,12 +2,13 @@ import {
   decodeAccount,
   decodeAction,
   decodeGovernRecord,
+  decodeSettlement,
   decodeTransfer,
   resultCode,
   ZERO_ID,
 } from "../formats/index.js";
 import type { DecodedOutcome, IdPosition, OutcomePointer } from "../ledger/index.js";
-import { assert, type Height, type Id128, type ParticipantNumber } from "../primitives/index.js";
+import { assert, type Height, type Id128, type ParticipantNumber, toHex } from "../primitives/index.js";
 import type { OutcomePlace, OutcomeView, TransferView } from "./read-model.js";
 
 /** Name of a result code; a number that this version does not know stays a number. */
@@ -76,11 +77,27 @@ export function outcomeView(
     case "ballot":
     case "key":
       return governanceView(outcome, common);
+    case "settlement":
+      return settlementView(outcome, common);
     case "expiry": {
       const { id, debitAccountId, creditAccountId } = decodeTransfer(outcome.record);
       return { type: "transfer-expired", ...common, id, debitAccountId, creditAccountId, amount: outcome.amount };
     }
+    case "release": {
+      const { id, debitAccountId, creditAccountId } = decodeTransfer(outcome.record);
+      return { type: "transfer-released", ...common, id, debitAccountId, creditAccountId, amount: outcome.amount };
+    }
   }
+}
+
+function settlementView(outcome: DecodedOutcome, common: OutcomePlace): OutcomeView {
+  const decoded = decodeSettlement(outcome.record);
+  if (decoded.type === "summary") {
+    const { asset, window, payments, reportRoot } = decoded.summary;
+    return { type: "window-settled", ...common, asset, window, payments, reportRoot: toHex(reportRoot) };
+  }
+  const { asset, window, debits, credits } = decoded.position;
+  return { type: "position-settled", ...common, asset, window, debits, credits };
 }
 
 function governanceView(outcome: DecodedOutcome, common: OutcomePlace): OutcomeView {

@@ -164,12 +164,16 @@ export class Queries {
     return this.#listings.transfers(query, this.executedHeight());
   }
 
-  /** Receipt of the first outcome of an id, or of its expiry, which tells more of the same record. */
+  /**
+   * Receipt of the first outcome of an id, or of the one with which the ledger itself ended it (an expiry, a release, a
+   * proposal's end), which tells more of the same record.
+   */
   receipt(id: Id128): ProofAnswer {
     const position = this.#ledger.transferPosition(id);
     if (position === undefined) return { type: "unknown" };
-    const isExpired = position.pending === "expired" && position.resolution !== undefined;
-    return this.#prover.receipt(isExpired ? position.resolution : position);
+    const { resolution } = position;
+    const isOwn = resolution !== undefined && this.#blocks.outcome(resolution)?.kind === "resolution";
+    return this.#prover.receipt(isOwn ? resolution : position);
   }
 
   balanceProof(accountId: Id128, height?: Height): ProofAnswer {

@@ -129,9 +129,32 @@ export type OutcomeView =
       readonly scopes: readonly KeyScope[];
       readonly effectiveHeight: Height;
     })
+  /** A window was settled between the banks: one outcome for each of them, one for the whole. */
+  | (OutcomePlace & {
+      readonly type: "window-settled";
+      readonly asset: number;
+      readonly window: number;
+      readonly payments: number;
+      readonly reportRoot: string;
+    })
+  | (OutcomePlace & {
+      readonly type: "position-settled";
+      readonly asset: number;
+      readonly window: number;
+      readonly debits: bigint;
+      readonly credits: bigint;
+    })
   /** The ledger freed what a pending transfer had reserved. */
   | (OutcomePlace & {
       readonly type: "transfer-expired";
+      readonly id: Id128;
+      readonly debitAccountId: Id128;
+      readonly creditAccountId: Id128;
+      readonly amount: bigint;
+    })
+  /** A transfer that waited was paid (`released`), or its bank gave the money back (`returned`). */
+  | (OutcomePlace & {
+      readonly type: "transfer-released";
       readonly id: Id128;
       readonly debitAccountId: Id128;
       readonly creditAccountId: Id128;

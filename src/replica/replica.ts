@@ -141,8 +141,9 @@ export class Replica implements ReplicaView {
   readonly #peers: PeerBook;
   /** Validators of the epoch before, and the height that a certified claim has to cover before they are let go. */
   #leavers: { readonly members: readonly Successor[]; readonly until: number } | undefined;
-  /** Decision about the next set as of the last look. */
+  /** Decision about the next set, and who is proposed for it, as of the last look. */
   #decision: Ledger["nextSet"];
+  #candidates: Ledger["candidates"] = [];
   /** When peers that are no validators of our epoch were last answered. */
   readonly #answered = new Map<ParticipantNumber, number>();
   readonly #listeners = new Set<(fact: ReplicaFact) => void>();
@@ -889,11 +890,12 @@ export class Replica implements ReplicaView {
   #refreshPeers(): void {
     const { epoch } = this.#head;
     this.#decision = this.ledger.nextSet;
+    this.#candidates = this.ledger.candidates;
     const isAhead = this.#decision !== undefined && this.#decision.epoch > epoch;
     const isChanged = this.#peers.update({
       members: this.membersOf(epoch)?.members ?? [],
       leavers: this.#leavers?.members ?? [],
-      newcomers: isAhead ? (this.#decision?.validators ?? []) : [],
+      newcomers: [...(isAhead ? (this.#decision?.validators ?? []) : []), ...this.#candidates],
     });
     if (!isChanged) return;
     this.#fetcher.setPeers(this.#peers.participants);
@@ -915,7 +917,7 @@ export class Replica implements ReplicaView {
       nextDeadline: this.ledger.nextDeadline(),
       succession: nextSet,
     });
-    if (nextSet !== this.#decision) this.#refreshPeers();
+    if (nextSet !== this.#decision || this.ledger.candidates !== this.#candidates) this.#refreshPeers();
   }
 
   #onWritten({ block, executed }: Execution): void {

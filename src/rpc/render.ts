@@ -98,7 +98,8 @@ export function renderEvent(outcome: Exclude<OutcomeView, { readonly type: "tran
       const { type, asset, window, debits, credits } = outcome;
       return { type, ...place, asset, window, debits: debits.toString(), credits: credits.toString() };
     }
-    case "transfer-expired": {
+    case "transfer-expired":
+    case "transfer-released": {
       const { type, id, debitAccountId, creditAccountId, amount } = outcome;
       return { type, ...place, id, debitAccountId, creditAccountId, amount: amount.toString() };
     }

@@ -132,6 +132,14 @@ const event = z.discriminatedUnion("type", [
     creditAccountId: hex(16),
     amount,
   }),
+  z.strictObject({
+    type: z.literal("transfer-released"),
+    ...place,
+    id: hex(16),
+    debitAccountId: hex(16),
+    creditAccountId: hex(16),
+    amount,
+  }),
 ]);
 export type EventJson = z.infer<typeof event>;
 

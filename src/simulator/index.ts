@@ -6,6 +6,7 @@ export {
   Puppet,
 } from "./adversaries/index.js";
 export type { Violation } from "./checkers/index.js";
+export { runEpochSeed } from "./epoch-swarm.js";
 export { Random } from "./random.js";
 export { NEGATIVE_CONTROL, SCENARIOS, type Scenario } from "./scenarios.js";
 export * from "./simulation.js";

@@ -1,12 +1,14 @@
 import type { Block, Timing } from "../consensus/index.js";
 import { blockFromBytes, LAN_TIMING } from "../consensus/index.js";
 import { certificateScheme, type SchemeName, sha256 } from "../crypto/index.js";
+import { makeValidatorSet, type ValidatorSet } from "../formats/index.js";
 import { MEMPOOL_LIMITS } from "../mempool/index.js";
 import {
   type Digest,
   fromHex,
   type Height,
   participantNumber,
+  epoch as toEpoch,
   type ValidatorIndex,
   validatorIndex,
 } from "../primitives/index.js";
@@ -77,6 +79,8 @@ export class Simulation {
   readonly #trace = new Trace();
   readonly #votes: EpochVoteRules;
   readonly #governing: Governing;
+  /** Validators of the epochs after the first, for liars. */
+  readonly #sets = new Map<number, ValidatorSet>();
   readonly #puppets = new Map<number, Puppet>();
   readonly #random: Random;
   readonly #workload: Workload;
@@ -401,6 +405,7 @@ export class Simulation {
       scheme: certificateScheme(this.options.scheme ?? "keyed-hash"),
       behaviours: names.map((name) => BEHAVIOURS[name]),
       random: new Random(this.options.seed, `puppet ${index}`),
+      setOf: (epoch) => this.#sets.get(epoch),
     });
     this.#puppets.set(index, puppet);
     this.#volunteer(puppet);
@@ -492,7 +497,12 @@ export class Simulation {
 
   #finalized(node: SimulatedNode, blocks: readonly Block[]): void {
     this.ledger.finalized(node.name, blocks);
-    for (const block of blocks) this.#votes.finalized(block);
+    for (const block of blocks) {
+      this.#votes.finalized(block);
+      const { epoch, nextSet } = block.header;
+      if (nextSet !== undefined && !this.#sets.has(epoch + 1))
+        this.#sets.set(epoch + 1, makeValidatorSet(sha256, toEpoch(epoch + 1), nextSet));
+    }
   }
 
   #writing(node: SimulatedNode, write: StoreWrite): void {

@@ -15,10 +15,11 @@ import {
   type CommitProof,
   encodeHeader,
   type Header,
+  type ValidatorSet,
   type VoteSubject,
   voteBytes,
 } from "../../formats/index.js";
-import type { Digest, ValidatorIndex, View } from "../../primitives/index.js";
+import type { Digest, Epoch, ValidatorIndex, View } from "../../primitives/index.js";
 import type { Channel } from "../../replica/index.js";
 import type { Consortium } from "../consortium.js";
 import type { Random } from "../random.js";
@@ -60,6 +61,7 @@ export class Puppet {
   /** While false it behaves. */
   isActive = true;
   readonly #scheme: CertificateScheme;
+  readonly #setOf: (epoch: Epoch) => ValidatorSet | undefined;
   readonly #behaviours: readonly Behaviour[];
   #lastFrame: { readonly frame: Uint8Array; readonly message: Message | undefined } | undefined;
 
@@ -69,17 +71,20 @@ export class Puppet {
     readonly scheme: CertificateScheme;
     readonly behaviours: readonly Behaviour[];
     readonly random: Random;
+    /** Validators of epochs after the first; without it the liar knows only those. */
+    readonly setOf?: (epoch: Epoch) => ValidatorSet | undefined;
   }) {
     this.index = options.index;
     this.consortium = options.consortium;
     this.random = options.random;
+    this.#setOf = options.setOf ?? (() => undefined);
     this.#scheme = options.scheme;
     this.#behaviours = options.behaviours;
   }
 
   /** Learns from a frame that its replica receives. */
-  heard(from: ValidatorIndex, frame: Uint8Array): void {
-    const decoded = decodeMessage(sha256, from, frame);
+  heard(_from: ValidatorIndex, frame: Uint8Array): void {
+    const decoded = decodeMessage(sha256, undefined, frame);
     if (decoded.ok) this.#learn(decoded.value);
   }
 
@@ -87,7 +92,7 @@ export class Puppet {
   outgoing(to: ValidatorIndex, channel: Channel, frame: Uint8Array): readonly (readonly [Channel, Uint8Array])[] {
     if (!this.isActive) return [[channel, frame]];
     if (this.#lastFrame?.frame !== frame) {
-      const decoded = decodeMessage(sha256, this.index, frame);
+      const decoded = decodeMessage(sha256, undefined, frame);
       this.#lastFrame = { frame, message: decoded.ok ? decoded.value : undefined };
       if (decoded.ok) this.#learn(decoded.value);
     }
@@ -109,12 +114,16 @@ export class Puppet {
 
   vote(subject: VoteSubject): Vote {
     const { kind, epoch, view, hash } = subject;
-    const { chainId, set } = this.consortium;
+    const { chainId, set: first } = this.consortium;
+    const set = this.#setOf(epoch) ?? first;
+    const own = first.members[this.index]?.participant;
+    const place = set.members.findIndex(({ participant }) => participant === own);
     const signature = this.#scheme.sign(
       this.consortium.secretKeys[this.index] as Uint8Array,
       voteBytes(subject, { chainId, valsetHash: set.hash }),
     );
-    return { kind, epoch, view, hash, signer: this.index, signature, certificate: undefined };
+    const signer = place < 0 ? this.index : (place as ValidatorIndex);
+    return { kind, epoch, view, hash, signer, signature, certificate: undefined };
   }
 
   /** A proposal of its own making: another header, hashed and signed in its name. */

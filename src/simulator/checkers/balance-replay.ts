@@ -14,6 +14,8 @@ interface Reservation {
   readonly debit: Id128;
   readonly credit: Id128;
   readonly amount: bigint;
+  /** While a transfer waits, the banks' settlement accounts reserve nothing. */
+  readonly hasNoLeg?: boolean;
 }
 
 /**
@@ -51,8 +53,13 @@ export class BalanceReplay {
       case "ballot":
       case "key":
         return;
+      case "settlement":
+        return;
       case "expiry":
         this.#release(decodeTransfer(outcome.record).id);
+        return;
+      case "release":
+        this.#ended(outcome);
         return;
       case "transfer":
         this.#transfer(outcome);
@@ -60,12 +67,21 @@ export class BalanceReplay {
     }
   }
 
+  /** A transfer that waited was paid, or given back. */
+  #ended({ record, code, amount }: DecodedOutcome): void {
+    const reservation = this.#release(decodeTransfer(record).id);
+    if (reservation === undefined || code !== RESULT.released) return;
+    const { debit, credit } = reservation;
+    this.#move({ debit, credit, amount }, "Posted", 1n);
+  }
+
   #transfer({ record, code, amount }: DecodedOutcome): void {
     const fields = decodeTransfer(record);
-    if (code === RESULT.reserved) {
+    if (code === RESULT.reserved || code === RESULT.queued || code === RESULT.held) {
       const { id, debitAccountId: debit, creditAccountId: credit } = fields;
-      this.#move({ debit, credit, amount }, "Pending", 1n);
-      this.#reservations.set(id, { debit, credit, amount });
+      const reservation = { debit, credit, amount, hasNoLeg: code !== RESULT.reserved };
+      this.#move(reservation, "Pending", 1n);
+      this.#reservations.set(id, reservation);
       return;
     }
     if (fields.pendingId === ZERO_ID) {
@@ -85,12 +101,12 @@ export class BalanceReplay {
   }
 
   /** Both sides, and between two banks their settlement accounts with them. */
-  #move({ debit, credit, amount }: Reservation, state: "Pending" | "Posted", sign: 1n | -1n): void {
+  #move({ debit, credit, amount, hasNoLeg }: Reservation, state: "Pending" | "Posted", sign: 1n | -1n): void {
     this.#book(debit, `debits${state}`, sign * amount);
     this.#book(credit, `credits${state}`, sign * amount);
     const payer = this.#accounts.get(debit);
     const payee = this.#accounts.get(credit);
-    if (payer === undefined || payee === undefined || payer.owner === payee.owner) return;
+    if (payer === undefined || payee === undefined || payer.owner === payee.owner || hasNoLeg === true) return;
     const from = this.#settlements.get(`${payer.owner}:${payer.asset}`);
     const to = this.#settlements.get(`${payee.owner}:${payee.asset}`);
     // Between settlement accounts the money moves once.
