@@ -132,6 +132,7 @@ describe("checkBatchRecords", () => {
     create_transfers: encoded(encodeTransfer({ ...transfer, flags: [] }, defaults)),
     create_accounts: encoded(encodeAccount({ id: id(SBI, 1), kind: "customer" }, defaults)),
     manage_accounts: encoded(encodeAction({ id: id(SBI, 1), accountId: id(SBI, 2), action: "freeze" })),
+    settle_set: new Uint8Array(128).fill(7, 0, 16),
   };
   const check = (kind: BatchKind, at: number, value: number) => {
     const record = (good[kind] as Uint8Array).slice();

@@ -306,6 +306,11 @@ describe("access", () => {
   test("what the node signs needs a token; what a bank signed itself does not", () => {
     const { table } = setUp();
     const scoped = [...table.values()].filter((method) => method.scope === "submit").map((method) => method.name);
-    expect(scoped).toEqual(["ledger_submitTransfers", "ledger_createAccounts", "ledger_manageAccounts"]);
+    expect(scoped).toEqual([
+      "ledger_submitTransfers",
+      "ledger_createAccounts",
+      "ledger_manageAccounts",
+      "settlement_submitSettleSet",
+    ]);
   });
 });
