@@ -53,9 +53,9 @@ describe("what is admitted", () => {
   });
 
   test("the header comes with the verdict", () => {
-    const verdict = testPool().pool.admit(batch({ participant: 3, kind: "settle_set" }).bytes, CLIENT, NOW);
+    const verdict = testPool().pool.admit(batch({ participant: 3 }).bytes, CLIENT, NOW);
     expect(verdict).toMatchObject({
-      header: { kind: "settle_set", count: 1, chainId: CHAIN, participant: 3, publicKey: keysOf(3).publicKey },
+      header: { kind: "create_transfers", count: 1, chainId: CHAIN, participant: 3, publicKey: keysOf(3).publicKey },
     });
   });
 
