@@ -76,7 +76,7 @@ export interface Preflight {
 }
 
 /**
- * Proposals, ballots and keys (LEDG-21 to LEDG-27): what a batch of kind `govern` does, and what becomes of
+ * Proposals, ballots and keys (LEDG-41 to LEDG-47): what a batch of kind `govern` does, and what becomes of
  * proposals when their time comes.
  */
 export class GovernanceExecution {
@@ -198,7 +198,7 @@ export class GovernanceExecution {
     return this.#members().some((member) => member.participant === participant);
   }
 
-  /** Validators and the authority propose; keys of another participant the authority alone (LEDG-25). */
+  /** Validators and the authority propose; keys of another participant the authority alone (LEDG-45). */
   #mayPropose(participant: number, kind: ProposalKind): boolean {
     if (this.#state.participants.has(participant) && this.#state.participants.roleOf(participant) === ROLE_AUTHORITY)
       return true;
@@ -319,7 +319,7 @@ export class GovernanceExecution {
     return content.kind === "version" ? content.content.version : 0;
   }
 
-  /** Milliseconds between the vote and the activation: for keys that their owner did not add itself (LEDG-25). */
+  /** Milliseconds between the vote and the activation: for keys that their owner did not add itself (LEDG-45). */
   #delayOf(proposal: number): number {
     const content = this.#contentOf(proposal);
     return content.kind === "keys" && content.content.add.length > 0 ? this.#rules().keyDelaySeconds * 1_000 : 0;
@@ -371,7 +371,7 @@ export class GovernanceExecution {
     if (version > PROTOCOL_VERSION) throw new ProtocolVersionError(version, this.#block.height);
   }
 
-  /** What was fit to be proposed may fit no longer: then nothing of it happens (LEDG-23). */
+  /** What was fit to be proposed may fit no longer: then nothing of it happens (LEDG-43). */
   #activate(proposal: number): void {
     const { proposals } = this.#state;
     const change = this.#contentOf(proposal);

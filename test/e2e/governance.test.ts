@@ -192,7 +192,7 @@ describe("governance of a network of real processes, through the command line", 
     ]);
   });
 
-  test("LEDG-27: nodes stop with exit code 3 before they execute under a version that they do not know", async () => {
+  test("LEDG-47: nodes stop with exit code 3 before they execute under a version that they do not know", async () => {
     const id = await proposed("version", "2");
     const honest = await sabha("governance", "vote", id, "yes", "--home", home("SBI"));
     expect(honest).toMatchObject({ exitCode: 1, err: expect.stringContaining("does not run the version") });

@@ -38,7 +38,7 @@ const pay = (rest: number, key: Uint8Array) =>
 const old = publicKey(SBI);
 const fresh = operationKey(SBI, 7);
 
-describe("LEDG-25: a participant's own keys", () => {
+describe("LEDG-45: a participant's own keys", () => {
   test("attack 101: a rotation overlaps, then the old key's batches are refused from its height on", () => {
     const run = GovernedRun.of();
     const results = run.block([
@@ -106,7 +106,7 @@ describe("LEDG-25: a participant's own keys", () => {
   });
 });
 
-describe("LEDG-25: keys of another participant", () => {
+describe("LEDG-45: keys of another participant", () => {
   const lost = (add: readonly string[], revoke: readonly string[] = []): ProposalContent => ({
     kind: "keys",
     content: { participant: SBI, add: add.map((key) => ({ publicKey: key, scopes: ["submit"] as const })), revoke },
@@ -152,7 +152,7 @@ describe("LEDG-25: keys of another participant", () => {
   });
 });
 
-describe("LEDG-26: participants", () => {
+describe("LEDG-46: participants", () => {
   const bob = {
     name: "BOB",
     role: "bank",
@@ -195,7 +195,7 @@ describe("LEDG-26: participants", () => {
   });
 });
 
-describe("LEDG-24: evidence", () => {
+describe("LEDG-44: evidence", () => {
   const scheme = certificateScheme("keyed-hash");
   const members = VALIDATORS.map((participant) => ({
     participant,
@@ -257,7 +257,7 @@ describe("LEDG-24: evidence", () => {
   });
 });
 
-test("LEDG-24: a set that survives fewer faults has to say so", () => {
+test("LEDG-44: a set that survives fewer faults has to say so", () => {
   const run = GovernedRun.of({
     ...governedGenesis(),
     validators: [...VALIDATORS, YES, PNB]
@@ -273,7 +273,7 @@ test("LEDG-24: a set that survives fewer faults has to say so", () => {
   ]);
 });
 
-test("LEDG-23: a rail with pending transfers can neither go nor settle in another way, an asset with accounts not go", () => {
+test("LEDG-43: a rail with pending transfers can neither go nor settle in another way, an asset with accounts not go", () => {
   const run = GovernedRun.of();
   const { rulebook } = run.ledger;
   run.block([

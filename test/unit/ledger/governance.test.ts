@@ -27,7 +27,7 @@ const SMALLER = {
 const smaller = { kind: "rulebook", content: SMALLER } as const;
 const P1 = id(SBI, 1);
 
-describe("LEDG-21: proposals", () => {
+describe("LEDG-41: proposals", () => {
   test("validators and the authority propose, nobody else; the refused consumes no id", () => {
     const run = GovernedRun.of();
     const results = run.block([
@@ -98,7 +98,7 @@ describe("LEDG-21: proposals", () => {
   });
 });
 
-describe("LEDG-22: ballots", () => {
+describe("LEDG-42: ballots", () => {
   test("a quorum of validators passes it; one ballot each, which may change until then", () => {
     const run = GovernedRun.of();
     run.block([proposal(1, smaller)]);
@@ -143,7 +143,7 @@ describe("LEDG-22: ballots", () => {
   });
 });
 
-describe("LEDG-23: activation", () => {
+describe("LEDG-43: activation", () => {
   test("it is the first thing in the block after the vote: payments of that block meet the new rules", () => {
     const run = GovernedRun.of();
     run.block([proposal(1, smaller)]);
@@ -179,7 +179,7 @@ describe("LEDG-23: activation", () => {
     expect(run.ledger.participant(9 as never)).toMatchObject({ name: "BOB", role: "bank" });
   });
 
-  test("LEDG-27: a protocol version that this program does not know stops it before it executes anything", () => {
+  test("LEDG-47: a protocol version that this program does not know stops it before it executes anything", () => {
     const run = GovernedRun.of();
     const version = { kind: "version", content: { version: 2 } } as const;
     run.block([proposal(1, version)]);
@@ -196,7 +196,7 @@ describe("LEDG-23: activation", () => {
   });
 });
 
-describe("LEDG-24: validators", () => {
+describe("LEDG-44: validators", () => {
   const next = (...participants: readonly (typeof SBI)[]) =>
     ({
       kind: "validators",
