@@ -56,8 +56,8 @@
  *         same phase and the same way; a void or expiry costs none, a part the whole.
  *
  * LEDG-41 Proposals. Validators of the block's epoch and the authority put whole contents to the vote, at most
- *         `participantCaps.proposals` each at a time; content is judged by the rules it will be judged by again when
- *         its time comes, and stays on the ledger for ever.
+ *         `participantCaps.proposals` each at a time, those refused in the same block included; content is judged by
+ *         the rules it will be judged by again when its time comes, and stays on the ledger for ever.
  * LEDG-42 Ballots. Each validator of the block's epoch has one, which it may change until the proposal passes, at the
  *         threshold of its kind, or its deadline in block time or its effective height comes: then it lapses.
  * LEDG-43 Activation. What passed comes into force first thing in the block at its effective height, at least one
@@ -69,7 +69,7 @@
  * LEDG-45 Keys. A participant adds and revokes its own with a `govern` key, from this block or a later height on.
  *         Others' keys: proposed by the authority, passed by the validators, and those added count no earlier than
  *         `keyDelaySeconds` of block time after the vote. A key is one participant's for ever; a revoked one never
- *         comes back.
+ *         comes back. At most 16 keys at a time, and 64 changes in a block.
  * LEDG-46 Participants are added with the next number; a role changes only where nothing hangs on it.
  * LEDG-47 Versions. A yes to a protocol version counts only from a node that runs it. A ledger that does not know the
  *         version in force stops before it executes anything under it.

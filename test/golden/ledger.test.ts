@@ -72,19 +72,19 @@ describe("the ledger's roots", () => {
       [
         [
           "genesis",
-          "323b8b8bfc8e8a8d190c6afb800a261479a5ffda8d992837605e53157d387092",
+          "ce67311df1eda57471101207f0251a8c3c31b5bd39a399d07a3162f370d6d80b",
         ],
         [
           "receipts",
-          "4bb969427851af6705ee8fc3e0de64d88d1abfb5eb25a04b2b010a90ecc3a82a",
+          "eeb945f367332707ffbc5978cd487766892418ecbc7a5f35245df7876ac3c879",
         ],
         [
           "state",
-          "f0762f2fbd026d25a532bd1e771bb0f02a1c084aadc8f7797719950e7f6a37ea",
+          "cf4bce4f656e0060c5182af49b39c091454438f2689c95fcc5f9690cdc6f87cc",
         ],
         [
           "outcomes",
-          "3cfba467a11729bd9692733b6b409ade7228f2f8d002a5b14a8d2554997eb466",
+          "8603ca02b639fba1990e8ac267ff5fc0ba497b47b9d15acdbe0752803acea3bb",
         ],
         [
           "receipts",
@@ -92,7 +92,7 @@ describe("the ledger's roots", () => {
         ],
         [
           "state",
-          "997f376c2b34e0a25dc39f1996d72c697a91ec5d3b3f77a66cdf76a12dedf00b",
+          "6fd42cb497ee4d16c2d7b048f282752c304bf7c4ec8bc9f58a073aa398737afd",
         ],
         [
           "outcomes",

@@ -106,6 +106,16 @@ describe("LEDG-45: a participant's own keys", () => {
   });
 });
 
+test("LEDG-45: a participant changes at most 64 keys in a block, and no other's are fewer for it", () => {
+  const run = GovernedRun.of();
+  const unknown = (rest: number) => keyChange(SBI, 100 + rest, { change: "revoke", publicKey: toHex(fresh) });
+  const others = keyChange(HDFC, 1, { change: "add", publicKey: toHex(operationKey(HDFC, 1)) });
+  const results = run.block([...Array.from({ length: 65 }, (_, rest) => unknown(rest)), others]).results.flat();
+  expect(results.slice(0, 64)).toEqual(Array(64).fill("key_not_found"));
+  expect(results.slice(64)).toEqual(["keys_cap_exceeded", "applied"]);
+  expect(run.block([unknown(99)]).results.flat()).toEqual(["key_not_found"]);
+});
+
 describe("LEDG-45: keys of another participant", () => {
   const lost = (add: readonly string[], revoke: readonly string[] = []): ProposalContent => ({
     kind: "keys",

@@ -67,18 +67,19 @@ describe("LEDG-41: proposals", () => {
 
   test("bounds: the cap of open proposals, a height that is over, a voting time that is too long or short", () => {
     const run = GovernedRun.of(governedGenesis({ participantCaps: { accounts: 8, pendings: 4, proposals: 2 } }));
-    run.block([]);
-    const results = run.block([
-      proposal(1, smaller, { effectiveHeight: 2 }),
-      proposal(2, smaller, { votingSeconds: 59 }),
-      proposal(3, smaller, { votingSeconds: 604_801 }),
-      proposal(4, smaller, { effectiveHeight: 3, votingSeconds: 60 }),
-      proposal(5, smaller),
-      proposal(6, smaller),
-    ]).results;
-    expect(results.flat()).toEqual([
+    const refused = [proposal(1, smaller, { effectiveHeight: 1 }), proposal(2, smaller, { votingSeconds: 59 })];
+    // Those refused count in their block: looking into them is work too.
+    expect(run.block([...refused, proposal(3, smaller)]).results.flat()).toEqual([
       "effective_height_out_of_range",
       "voting_time_out_of_range",
+      "proposals_cap_exceeded",
+    ]);
+    const rest = [
+      proposal(5, smaller, { effectiveHeight: 3, votingSeconds: 60 }),
+      proposal(6, smaller),
+      proposal(7, smaller),
+    ];
+    expect(run.block([proposal(4, smaller, { by: HDFC, votingSeconds: 604_801 }), ...rest]).results.flat()).toEqual([
       "voting_time_out_of_range",
       "proposed",
       "proposed",
