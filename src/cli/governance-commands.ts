@@ -294,7 +294,7 @@ function addShow(governance: Command, terminal: Terminal): void {
           ["yes", names("yes")],
           ["no", names("no")],
         ]);
-        terminal.out(`\n${canonicalJson(proposal.content as CanonicalJson)}`);
+        terminal.out(`\n${canonicalJson((proposal.content ?? {}) as CanonicalJson)}`);
       }),
     );
 }

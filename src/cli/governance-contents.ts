@@ -81,8 +81,9 @@ async function provenValidators(
   for (let count = 1; from < count; from += PAGE) {
     const page = await governor.proposals({ from, limit: PAGE });
     count = page.count;
-    for (const { kind, state, content } of page.proposals) {
+    for (const { id, kind, state } of page.proposals) {
       if (kind !== "validators" || state !== "activated") continue;
+      const content = (await governor.proposals({ ids: [id] })).proposals[0]?.content;
       for (const validator of (content as { readonly validators: readonly GenesisValidator[] }).validators)
         known.set(validator.participant, validator);
     }

@@ -62,7 +62,8 @@ export interface Proposal {
     readonly runs: number;
     readonly height: number;
   }[];
-  readonly content: Readonly<Record<string, unknown>>;
+  /** Absent in listings; present where proposals were asked for by their ids. */
+  readonly content?: Readonly<Record<string, unknown>>;
 }
 
 export interface ParticipantKeys {

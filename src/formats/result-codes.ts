@@ -135,6 +135,7 @@ const TABLE = [
   ["window_not_open", "RJCT", "NARR", "no payment has been counted into the open window of the asset"],
   // Governance.
   ["proposals_cap_exceeded", "RJCT", "AG01", "as many proposals are open as the rulebook allows"],
+  ["keys_cap_exceeded", "RJCT", "AG01", "the participant has, or changes, as many keys as it may"],
   ["effective_height_out_of_range", "RJCT", "AG01", "the effective height has passed already"],
   ["voting_time_out_of_range", "RJCT", "AG01", "the voting time is shorter or longer than allowed"],
   ["proposal_not_found", "RJCT", "NARR", "there is no such proposal"],
@@ -152,7 +153,6 @@ const TABLE = [
   ["accounts_cap_exceeded", "RJCT", "AG01", "the owner has as many accounts as the rulebook allows"],
   ["pendings_cap_exceeded", "RJCT", "AG01", "the bank has as many pending transfers as the rulebook allows"],
   ["queued_cap_exceeded", "RJCT", "AG01", "the bank has as many queued transfers as the rulebook allows"],
-  ["keys_cap_exceeded", "RJCT", "AG01", "the participant has as many keys as it may have"],
   ["account_daily_limit_exceeded", "RJCT", "AM14", "more than the account may send on the rail in one scheme day"],
   ["bank_window_limit_exceeded", "RJCT", "AM14", "more than the bank may send on the rail in one window"],
   ["net_debit_cap_exceeded", "RJCT", "AM23", "more than the bank may owe in windows that are not settled"],

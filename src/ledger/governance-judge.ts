@@ -168,7 +168,9 @@ function newKeyFaults(context: JudgeContext, added: KeysChange["add"]): Governan
 function validatorsFaults(context: JudgeContext, change: ValidatorsChange): GovernanceFault[] {
   const { state, founding, members } = context;
   const { participants } = state;
-  const faults: GovernanceFault[] = [];
+  const faults: GovernanceFault[] = sizeFaults(context, change.validators.length);
+  // Proofs of possession cost milliseconds each: none is looked at for a set that cannot be.
+  if (change.validators.length > VALIDATORS_MAX) return faults;
   const seen = new Set<string>();
   const sizes = SCHEME_SIZES[founding.scheme];
   const scheme = certificateScheme(founding.scheme);
@@ -190,7 +192,7 @@ function validatorsFaults(context: JudgeContext, change: ValidatorsChange): Gove
   }
   const next = nextSetOf({ kind: "validators", content: change }, members, participants) ?? members;
   if (isSameSet(next, members)) faults.push(notAllowed("these are the validators already"));
-  return [...faults, ...sizeFaults(context, next.length)];
+  return faults;
 }
 
 /** Too few, too many, or fewer faults survived than said (the arithmetic of docs/protocol.md). */

@@ -42,6 +42,8 @@ import { alignedWords } from "./words.js";
 const DEFAULT_RULES = { votingSecondsMax: 604_800, keyDelaySeconds: 86_400 } as const;
 const DEFAULT_PROPOSALS_CAP = 8;
 const VOTING_SECONDS_MIN = 60;
+/** Of one participant; a rotation is two. */
+const KEY_CHANGES_PER_BLOCK_MAX = 64;
 /** Proposed validators that may follow before they are decided. */
 const CANDIDATES_MAX = 2 * VALIDATORS_MAX;
 
@@ -76,7 +78,7 @@ export interface Preflight {
 }
 
 /**
- * Proposals, ballots and keys (LEDG-21 to LEDG-27): what a batch of kind `govern` does, and what becomes of
+ * Proposals, ballots and keys (LEDG-41 to LEDG-47): what a batch of kind `govern` does, and what becomes of
  * proposals when their time comes.
  */
 export class GovernanceExecution {
@@ -86,6 +88,9 @@ export class GovernanceExecution {
   readonly #history: ValidatorHistory;
   #block: GovernedBlock = { height: 0 as Height, timestamp: 0, epoch: 0 as Epoch };
   #version: number;
+  /** What each participant has asked for in this block: what costs more to judge than a payment is bounded. */
+  readonly #refusedProposals = new Map<number, number>();
+  readonly #keyChanges = new Map<number, number>();
   #candidates: { readonly live: string; readonly validators: readonly Successor[] } = { live: "", validators: [] };
 
   constructor(state: State, chainId: Digest, founding: Founding) {
@@ -111,6 +116,8 @@ export class GovernanceExecution {
    */
   openBlock(block: GovernedBlock): void {
     this.#block = block;
+    this.#refusedProposals.clear();
+    this.#keyChanges.clear();
     const { proposals } = this.#state;
     if (proposals.live.length === 0) return;
     const due = proposals.live.filter((proposal) => this.#isDue(proposal, block.height, block.timestamp));
@@ -204,7 +211,7 @@ export class GovernanceExecution {
     return this.#members().some((member) => member.participant === participant);
   }
 
-  /** Validators and the authority propose; keys of another participant the authority alone (LEDG-25). */
+  /** Validators and the authority propose; keys of another participant the authority alone (LEDG-45). */
   #mayPropose(participant: number, kind: ProposalKind): boolean {
     if (this.#state.participants.has(participant) && this.#state.participants.roleOf(participant) === ROLE_AUTHORITY)
       return true;
@@ -218,10 +225,11 @@ export class GovernanceExecution {
     if (right !== 0) return right;
     const content = proposalContent(bytes);
     const isIntact = equalBytes(sha256(content), fromHex(head.contentHash) as Uint8Array);
-    const { faults } = this.#judge({ ...head, proposer, content });
+    const { faults } = this.#judge({ ...head, proposer, content }, this.#refusedProposals.get(proposer));
     const codes = faults.map(({ code }) => code);
     if (!isIntact) codes.push(RESULT.content_not_valid);
     const code = codes.length === 0 ? RESULT.proposed : Math.min(...codes);
+    if (code !== RESULT.proposed) countOne(this.#refusedProposals, proposer);
     const idIndex = this.#consume(words, HEADER_WORDS, code, { participant: proposer, batch, index: 0 });
     if (code !== RESULT.proposed) return code;
     const { votingSecondsMax } = this.#rules();
@@ -233,13 +241,20 @@ export class GovernanceExecution {
     return code;
   }
 
-  /** Cheap checks first: what is refused by a bound is not looked into. */
-  #judge(draft: ProposalDraft): { readonly content: ProposalContent | undefined; readonly faults: GovernanceFault[] } {
+  /**
+   * Cheap checks first: what is refused by a bound is not looked into.
+   *
+   * @param refused proposals of the same participant that this block has refused
+   */
+  #judge(
+    draft: ProposalDraft,
+    refused = 0,
+  ): { readonly content: ProposalContent | undefined; readonly faults: GovernanceFault[] } {
     const { proposals, rules } = this.#state;
     const cap = rules.rulebook.participantCaps.proposals ?? DEFAULT_PROPOSALS_CAP;
     const faults: GovernanceFault[] = [];
     const fault = (code: number, detail: string): number => faults.push({ code, detail });
-    if (proposals.liveOf(draft.proposer) >= cap)
+    if (proposals.liveOf(draft.proposer) + refused >= cap)
       fault(RESULT.proposals_cap_exceeded, `${cap} proposals of one participant may be open`);
     if (draft.effectiveHeight !== 0 && draft.effectiveHeight <= this.#block.height)
       fault(RESULT.effective_height_out_of_range, `height ${draft.effectiveHeight} has passed already`);
@@ -311,21 +326,19 @@ export class GovernanceExecution {
   }
 
   #findProposal(words: Uint32Array, at: number): number | undefined {
-    const { ids, proposals } = this.#state;
-    const seen = ids.index.findAt(words, at);
-    if (seen < 0) return undefined;
-    for (let proposal = 0; proposal < proposals.count; proposal += 1)
-      if (proposals.idIndexOf(proposal) === seen) return proposal;
-    return undefined;
+    const seen = this.#state.ids.index.findAt(words, at);
+    return seen < 0 ? undefined : this.#state.proposals.findById(seen);
   }
 
   /** The protocol version that a proposal asks for; 0 for all other kinds. */
   #versionAsked(proposal: number): number {
+    // The content of another kind may be long, and ballots come in thousands.
+    if (this.#state.proposals.kindOf(proposal) !== "version") return 0;
     const content = this.#contentOf(proposal);
     return content.kind === "version" ? content.content.version : 0;
   }
 
-  /** Milliseconds between the vote and the activation: for keys that their owner did not add itself (LEDG-25). */
+  /** Milliseconds between the vote and the activation: for keys that their owner did not add itself (LEDG-45). */
   #delayOf(proposal: number): number {
     const content = this.#contentOf(proposal);
     return content.kind === "keys" && content.content.add.length > 0 ? this.#rules().keyDelaySeconds * 1_000 : 0;
@@ -343,13 +356,14 @@ export class GovernanceExecution {
     const { keys } = this.#state;
     const { height } = this.#block;
     const publicKey = fromHex(record.publicKey) as Uint8Array;
+    if (countOne(this.#keyChanges, participant) > KEY_CHANGES_PER_BLOCK_MAX) return RESULT.keys_cap_exceeded;
+    if (record.change === "add" && keys.countOf(participant, height) >= KEYS_MAX) return RESULT.keys_cap_exceeded;
     if (record.effectiveHeight !== 0 && record.effectiveHeight <= height) return RESULT.effective_height_out_of_range;
     const from = record.effectiveHeight === 0 ? height : record.effectiveHeight;
     if (record.change === "revoke")
       return keys.revoke(publicKey, participant, from) ? RESULT.applied : RESULT.key_not_found;
     if (keys.isKnown(publicKey)) return RESULT.key_exists;
     if (!ed25519.isSafePublicKey(publicKey)) return RESULT.change_not_allowed;
-    if (keys.countOf(participant, height) >= KEYS_MAX) return RESULT.keys_cap_exceeded;
     keys.add(publicKey, participant, record.scopes, from);
     return RESULT.applied;
   }
@@ -377,7 +391,7 @@ export class GovernanceExecution {
     if (version > PROTOCOL_VERSION) throw new ProtocolVersionError(version, this.#block.height);
   }
 
-  /** What was fit to be proposed may fit no longer: then nothing of it happens (LEDG-23). */
+  /** What was fit to be proposed may fit no longer: then nothing of it happens (LEDG-43). */
   #activate(proposal: number): void {
     const { proposals } = this.#state;
     const change = this.#contentOf(proposal);
@@ -471,6 +485,13 @@ interface RecordPlace {
   /** Place of the batch in its block and of the record in its batch. */
   readonly batch: number;
   readonly index: number;
+}
+
+/** Counts one more, and returns how many there are then. */
+function countOne(counts: Map<number, number>, of: number): number {
+  const count = (counts.get(of) ?? 0) + 1;
+  counts.set(of, count);
+  return count;
 }
 
 /** Word of a ballot in which the proposal's id begins. */

@@ -392,6 +392,13 @@ export class Ledger {
     return { proposals: views, count: proposals.count };
   }
 
+  /** The proposal with an id; undefined where there is none, or it was refused. */
+  proposal(id: Id128): ProposalView | undefined {
+    const seen = this.#state.ids.index.findAt(idWords(id), 0);
+    const proposal = seen < 0 ? undefined : this.#state.proposals.findById(seen);
+    return proposal === undefined ? undefined : this.#state.proposals.view(proposal);
+  }
+
   /** What a proposal would get as its result in the next block, and what it would change. */
   preflight(draft: ProposalDraft, timestamp: number, epoch: Epoch): Preflight {
     return this.#governance.preflight(draft, (this.#height + 1) as Height, timestamp, epoch);

@@ -138,6 +138,8 @@ export type KeyVerdict = "unknown" | "out_of_scope" | "good";
 export class Keys {
   readonly table = new EntryTable(KEY_WORDS, KEY_PAGE_ENTRIES);
   readonly #index = new Map<string, number>();
+  /** Keys by participant, but for those that are known to have ended. */
+  readonly #current = new Map<number, number[]>();
 
   /**
    * @param publicKey nobody's key until now
@@ -181,16 +183,26 @@ export class Keys {
     return words[base + KEY_PARTICIPANT] === participant && (revoked === 0 || revoked > height);
   }
 
-  /** Keys of a participant that are not revoked at a height, those included that count only later. */
+  /**
+   * Keys of a participant that are not revoked at a height, those included that count only later.
+   *
+   * @param height no lower than at the last call: keys that have ended are forgotten here
+   */
   countOf(participant: number, height: number): number {
-    let count = 0;
-    for (const { participant: owner, revokedFrom } of this.views())
-      if (owner === participant && (revokedFrom === undefined || revokedFrom > height)) count += 1;
-    return count;
+    const current = (this.#current.get(participant) ?? []).filter((index) => {
+      const revoked = countAt(this.table.wordsOf(index), this.table.baseOf(index) + KEY_REVOKED);
+      return revoked === 0 || revoked > height;
+    });
+    this.#current.set(participant, current);
+    return current.length;
   }
 
   register(index: number): void {
     this.#index.set(toHex(this.#publicKey(index)), index);
+    const participant = this.table.wordsOf(index)[this.table.baseOf(index) + KEY_PARTICIPANT] as number;
+    const current = this.#current.get(participant);
+    if (current === undefined) this.#current.set(participant, [index]);
+    else current.push(index);
   }
 
   /** Place of a key among all keys; −1 for one that was never anybody's. */

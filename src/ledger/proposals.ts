@@ -63,6 +63,8 @@ export class Proposals {
   #live: number[] = [];
   /** Ballots by proposal. */
   readonly #ballots: number[][] = [];
+  /** Proposals by the index of their id. */
+  readonly #byId = new Map<number, number>();
 
   /** Proposals that are open, or passed and not in force yet, in the order in which they were made. */
   get live(): readonly number[] {
@@ -98,7 +100,13 @@ export class Proposals {
     words[base + ID_INDEX] = proposal.idIndex;
     this.#live.push(index);
     this.#ballots[index] = [];
+    this.#byId.set(proposal.idIndex, index);
     return index;
+  }
+
+  /** The proposal whose id is entry `idIndex` of the consumed ids; undefined where that is no accepted proposal's. */
+  findById(idIndex: number): number | undefined {
+    return this.#byId.get(idIndex);
   }
 
   /** The participant's one ballot on a proposal; a later one takes the place of the earlier. */
@@ -263,6 +271,7 @@ export class Proposals {
         holds.idAt(words[base + ID_INDEX] as number, words, base);
       if (!isSound) return `proposal ${index} leads nowhere`;
       this.#ballots[index] = [];
+      this.#byId.set(words[base + ID_INDEX] as number, index);
       if (words[base + STATE] === OPEN || words[base + STATE] === PASSED) this.#live.push(index);
     }
     for (let index = 0; index < this.ballotTable.count; index += 1) {

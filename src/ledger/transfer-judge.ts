@@ -251,7 +251,7 @@ export class TransferJudge {
     if (rail.hasDailyMaximum && !this.#state.limits.allows(this.debit, rail, this.#day, this.low, this.high)) {
       return RESULT.account_daily_limit_exceeded;
     }
-    this.#setLeg(rail.feeLow, rail.feeHigh);
+    if (this.leg !== LEG_NONE) this.#setLeg(rail.feeLow, rail.feeHigh);
     if (this.leg === LEG_NET) {
       const excess = this.#judgeWindow(rail, (flags & PENDING) !== 0);
       if (excess !== 0) return excess;

@@ -16,9 +16,9 @@ import {
   type ProposalDraft,
   type ProposalView,
 } from "../ledger/index.js";
-import type { Epoch, Height } from "../primitives/index.js";
+import type { Epoch, Height, Id128 } from "../primitives/index.js";
 
-/** A participant with its keys, revoked ones included. */
+/** A participant with its keys, the newest revoked ones included. */
 export interface ParticipantKeysView extends ParticipantView {
   readonly isValidator: boolean;
   readonly keys: readonly KeyView[];
@@ -71,13 +71,18 @@ export class GovernanceQueries {
     return this.#ledger.proposals(from, limit);
   }
 
+  /** In the order of the ids; those that are no proposal's are left out. */
+  proposalsById(ids: readonly Id128[]): readonly ProposalView[] {
+    return ids.flatMap((id) => this.#ledger.proposal(id) ?? []);
+  }
+
   participants(): readonly ParticipantKeysView[] {
     const keys = this.#ledger.keys();
     const validators = this.#validators();
     return this.#ledger.participants().map((participant) => ({
       ...participant,
       isValidator: validators.some((member) => member.participant === participant.number),
-      keys: keys.filter((key) => key.participant === participant.number),
+      keys: recentKeys(keys.filter((key) => key.participant === participant.number)),
     }));
   }
 
@@ -114,6 +119,16 @@ export class GovernanceQueries {
     }
     return [];
   }
+}
+
+/** Ended keys that are still shown of each participant. */
+const ENDED_KEYS_SHOWN = 16;
+
+/** Every key that may still count, and the newest of the others. */
+function recentKeys(keys: readonly KeyView[]): readonly KeyView[] {
+  const revoked = keys.filter((key) => key.revokedFrom !== undefined);
+  const hidden = new Set(revoked.slice(0, Math.max(0, revoked.length - ENDED_KEYS_SHOWN)));
+  return keys.filter((key) => !hidden.has(key));
 }
 
 const arithmeticOf = (set: readonly Successor[]): SetArithmetic => ({

@@ -638,8 +638,11 @@ export class Replica implements ReplicaView {
     if (at - last < this.#options.timing.tickMs / 2) return;
     const { setting, head, headProof } = this.#state;
     const status: Message = { type: "status", status: statusOf(this.#state) };
-    if (epoch < setting.set.epoch) this.#sendClose(to, epoch);
-    else if (epoch > setting.set.epoch) this.#send(to, status);
+    if (epoch < setting.set.epoch) {
+      // With the height, which tells it whom it can ask for the blocks up to there.
+      this.#send(to, status);
+      this.#sendClose(to, epoch);
+    } else if (epoch > setting.set.epoch) this.#send(to, status);
     else if (finalizedView !== undefined && this.#ownIndex() !== undefined) {
       // Whoever only follows learns from a validator how far the others are, and why that is final.
       this.#send(to, status);

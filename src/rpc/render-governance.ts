@@ -32,6 +32,10 @@ export const renderProposal = (view: ProposalView): ProposalJson => ({
   ...(view.earliest === undefined ? {} : { earliest: view.earliest }),
   ...(view.resolution === undefined ? {} : { resolution: view.resolution }),
   ballots: view.ballots.map((ballot) => ({ ...ballot })),
+});
+
+export const renderWholeProposal = (view: ProposalView): ProposalJson => ({
+  ...renderProposal(view),
   content: JSON.parse(new TextDecoder().decode(view.content)) as Record<string, unknown>,
 });
 

@@ -37,7 +37,8 @@ const proposal = z.strictObject({
   earliest: count.optional(),
   resolution: z.strictObject({ height: count, index: count }).optional(),
   ballots: z.array(z.strictObject({ participant: count, choice: z.enum(["yes", "no"]), runs: count, height: count })),
-  content: z.record(z.string(), z.unknown()),
+  /** Absent in listings. */
+  content: z.record(z.string(), z.unknown()).optional(),
 });
 export type ProposalJson = z.infer<typeof proposal>;
 export const proposals = z.strictObject({ proposals: z.array(proposal), count, unsafe });

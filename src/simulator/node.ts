@@ -67,12 +67,14 @@ export class SimulatedNode implements Endpoint {
   #waiting: (() => void)[] = [];
   #sendsUntilCrash = Number.POSITIVE_INFINITY;
   #isCrashing = false;
+  #keys: ReplicaOptions["keys"];
 
   constructor(world: NodeWorld, options: NodeOptions) {
     this.#world = world;
     this.#options = options;
     this.id = options.id;
     this.index = options.index;
+    this.#keys = options.replica.keys;
     this.name = options.name;
     this.isHonest = options.isHonest;
     this.skewMs = options.skewMs;
@@ -103,7 +105,7 @@ export class SimulatedNode implements Endpoint {
     this.#sendsUntilCrash = Number.POSITIVE_INFINITY;
     this.#world.starting(this);
     this.#turn(() => {
-      const keys = this.#options.replica.keys.map((key) => ({ ...key, mayVote: key.mayVote && this.mayVote }));
+      const keys = this.#keys.map((key) => ({ ...key, mayVote: key.mayVote && this.mayVote }));
       const options = { ...this.#options.replica, keys };
       const replica = new Replica(options, this.#ports(), (event) => this.#world.observed(this, event));
       this.replica = replica;
@@ -137,6 +139,12 @@ export class SimulatedNode implements Endpoint {
     this.crash();
     this.store.wipe();
     this.mayVote = false;
+  }
+
+  /** The owner makes a new key: it counts once an epoch names it. */
+  renewKey(key: ReplicaOptions["keys"][number]): void {
+    this.#keys = [key];
+    this.mayVote = true;
   }
 
   /** The process does nothing for a while (a long collection, a stopped machine). */

@@ -9,6 +9,8 @@ import {
   type Height,
   participantNumber,
   epoch as toEpoch,
+  toHex,
+  utf8,
   type ValidatorIndex,
   validatorIndex,
 } from "../primitives/index.js";
@@ -79,6 +81,8 @@ export class Simulation {
   readonly #trace = new Trace();
   readonly #votes: EpochVoteRules;
   readonly #governing: Governing;
+  /** What banks with new keys are to be listed with. */
+  readonly #renewed = new Map<number, Consortium["candidates"][number]>();
   /** Validators of the epochs after the first, for liars. */
   readonly #sets = new Map<number, ValidatorSet>();
   readonly #puppets = new Map<number, Puppet>();
@@ -209,7 +213,9 @@ export class Simulation {
     const before = this.epoch;
     const voters = this.membersOf(before);
     const proposer = this.#random.pick(voters);
-    const { item, id } = this.#governing.propose(proposer, members, START_WALL + this.queue.now);
+    const { item, id } = this.#governing.propose(
+      ...([proposer, members, START_WALL + this.queue.now, this.#renewed] as const),
+    );
     this.#handInAnywhere(item);
     const vote = (): void => {
       if (this.epoch !== before || this.queue.now > untilMs) return;
@@ -217,6 +223,18 @@ export class Simulation {
       this.queue.after(4_000, vote);
     };
     this.queue.after(1_000, vote);
+  }
+
+  /** The owner of a machine without a disk makes a new key; the next change of validators names it. */
+  renewKey(index: number): void {
+    const scheme = certificateScheme(this.options.scheme ?? "keyed-hash");
+    const { publicKey, secretKey } = scheme.keysFromSeed(sha256(utf8(`renewed ${index}`)));
+    this.nodes[index]?.renewKey({ publicKey, secretKey, mayVote: true });
+    this.#renewed.set(index, {
+      ...(this.consortium.candidates[index] as Consortium["candidates"][number]),
+      consensusKey: toHex(publicKey),
+      proofOfPossession: toHex(scheme.provePossession(secretKey)),
+    });
   }
 
   /** Newest epoch of which a block is final, or that one is final that begins it. */
@@ -237,7 +255,7 @@ export class Simulation {
 
   #handInAnywhere(item: WorkItem): void {
     this.#submissions.set(item.digest, { item, admittedBy: new Set() });
-    const up = this.nodes.filter((node) => node.isUp && node.isHonest);
+    const up = this.nodes.filter((node) => node.isHonest && node.replica?.readiness().state === "ready");
     if (up.length > 0) this.#handIn(item, this.#random.pick(up));
   }
 

@@ -16,12 +16,18 @@ import {
   type ProposalKind,
   SCOPE_BITS,
 } from "../../formats/index.js";
-import { type Height, type Id128, utf8 } from "../../primitives/index.js";
+import { type Height, utf8 } from "../../primitives/index.js";
 import { invalidParams } from "../errors.js";
 import type { Answer } from "../json-rpc.js";
 import { type Call, defineMethod, failed, type Method, type MethodContext, submitFault, succeeded } from "../method.js";
 import { type CheckedParams, height, id128, participant } from "../params.js";
-import { renderParticipant, renderPreflight, renderProposal, renderRules } from "../render-governance.js";
+import {
+  renderParticipant,
+  renderPreflight,
+  renderProposal,
+  renderRules,
+  renderWholeProposal,
+} from "../render-governance.js";
 import * as schemas from "../schemas-governance.js";
 import { SUBMISSION_ERRORS, submitSigned, type Wait } from "./submissions.js";
 
@@ -50,6 +56,8 @@ const keyChangeSchema = z.strictObject({
 const KEY_CHANGES_MAX = 64;
 const PAGE_DEFAULT = 20;
 const PAGE_MAX = 100;
+/** Proposals with their contents, each of which may be a quarter of a mebibyte. */
+const IDS_MAX = 8;
 
 /** The methods of governance: proposals, ballots, the participant's own keys, and what is in force. */
 export function governanceMethods(context: MethodContext): readonly Method[] {
@@ -130,23 +138,19 @@ function readingMethods(context: MethodContext): readonly Method[] {
     }),
     defineMethod(context, {
       name: "gov_getProposals",
-      summary: "Proposals with their ballots, in the order in which they were made; or those with the given ids",
+      summary: "Proposals with their ballots, in the order in which they were made; or those with the given ids, whole",
       answersFrom: "latest",
       params: {
-        ids: z.array(id128).min(1).max(PAGE_MAX).optional(),
+        ids: z.array(id128).min(1).max(IDS_MAX).optional(),
         from: z.int().min(0).default(0),
         limit: z.int().min(1).max(PAGE_MAX).default(PAGE_DEFAULT),
       },
       result: schemas.proposals,
       errors: ["syncing"],
       handle: ({ ids, from, limit }) => {
-        const { proposals, count } = api.governance.proposals(
-          ids === undefined ? from : 0,
-          ids === undefined ? limit : Number.MAX_SAFE_INTEGER,
-        );
-        const found =
-          ids === undefined ? proposals : proposals.filter(({ id }) => (ids as readonly Id128[]).includes(id));
-        return succeeded({ proposals: found.map(renderProposal), count });
+        const { proposals, count } = api.governance.proposals(from, ids === undefined ? limit : 0);
+        if (ids === undefined) return succeeded({ proposals: proposals.map(renderProposal), count });
+        return succeeded({ proposals: api.governance.proposalsById(ids).map(renderWholeProposal), count });
       },
     }),
     defineMethod(context, {

@@ -65,6 +65,8 @@ export interface EpochVoteRulesOptions {
 export class EpochVoteRules {
   readonly #options: EpochVoteRulesOptions;
   readonly #epochs: { readonly members: readonly number[]; readonly rules: VoteRules }[] = [];
+  /** Proposals of an epoch that no honest machine has seen begin: a liar may be the first to know. */
+  readonly #early: Block[] = [];
   #lastFrame: { readonly frame: Uint8Array; readonly message: Message | undefined } | undefined;
 
   constructor(options: EpochVoteRulesOptions) {
@@ -88,6 +90,7 @@ export class EpochVoteRules {
       mayVote: (place) => this.#options.mayVote(at(place)),
       violations: this.#options.violations,
     });
+    for (const block of this.#early.splice(0)) rules.learn(block);
     this.#epochs.push({ members, rules });
   }
 
@@ -121,6 +124,7 @@ export class EpochVoteRules {
     const inEpoch = epochOf(decoded.value);
     if (inEpoch === undefined) return;
     const epoch = this.#epochs[inEpoch];
+    if (epoch === undefined && decoded.value.type === "proposal") this.#early.push(decoded.value.proposal.block);
     const place = epoch?.members.indexOf(from) ?? -1;
     const isVote = decoded.value.type === "vote" || decoded.value.type === "proposal";
     if (isHonest(from) && isVote) {

@@ -57,6 +57,11 @@ export class VoteRules {
     return this.#blocks.get(hash);
   }
 
+  /** A block left a machine before anybody knew the validators of its epoch. */
+  learn(block: Block): void {
+    this.#blocks.set(block.hash, block);
+  }
+
   /** A frame leaves a machine. Broadcasts come as one frame to each peer and are read once. */
   frameLeft(from: ValidatorIndex, frame: Uint8Array, durable: Contents): void {
     if (this.#lastFrame?.frame === frame) return;

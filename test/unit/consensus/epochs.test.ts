@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { Succession } from "../../../src/consensus/index.js";
-import type { VoteSubject } from "../../../src/formats/index.js";
-import { epoch, height } from "../../../src/primitives/index.js";
-import { bank, batch, CoreCluster, GENESIS_TIME } from "./core-cluster.js";
+import { type Admitted, type AgreementMessage, type Succession, step } from "../../../src/consensus/index.js";
+import type { Certificate, VoteSubject } from "../../../src/formats/index.js";
+import { type Digest, epoch, height, utf8, type ValidatorIndex, type View } from "../../../src/primitives/index.js";
+import { bank, batch, CoreCluster, core, GENESIS_TIME } from "./core-cluster.js";
 
 const decided = (at: number, members: readonly number[], inEpoch = 1): Succession => ({
   epoch: epoch(inEpoch),
@@ -16,6 +16,11 @@ function clusterThatChanges(at: number, members: readonly number[], followers = 
   cluster.succession = (_by, executed) => (executed >= at ? decided(at, members) : undefined);
   return cluster;
 }
+
+const certificateOf = (kind: "PREPARE" | "COMMIT", at: View, hash: Digest): Certificate => ({
+  ...{ kind, epoch: epoch(0), view: at, hash, signers: 0b0111 },
+  signature: utf8("forged"),
+});
 
 const epochs = (cluster: CoreCluster): number[] => cluster.cores.map((state) => state.setting.set.epoch);
 const isSigning = ({ effect }: CoreCluster["effects"][number]): VoteSubject | undefined =>
@@ -92,7 +97,7 @@ describe("the switch of an epoch", () => {
       return !(message.type === "vote" && message.vote.kind === "COMMIT" && ending.has(message.vote.hash));
     };
     cluster.submit(batch("payment"));
-    cluster.run(3_000);
+    cluster.run(400);
     expect(ending.size).toBeGreaterThan(1);
     expect(epochs(cluster)).toEqual([0, 0, 0, 0]);
     expect(cluster.cores.every(({ executedHeight }) => executedHeight >= 1)).toBe(true);
@@ -159,5 +164,36 @@ describe("the switch of an epoch", () => {
     const heights = cluster.heights();
     cluster.run(5_000);
     expect(cluster.heights()).toEqual(heights);
+  });
+
+  test("attack 24: what comes of another epoch is answered, and believed in nothing", () => {
+    const cluster = new CoreCluster(4);
+    cluster.submit(batch("payment"));
+    cluster.run(1_000);
+    const [proposal] = cluster.sent.flatMap(({ message }) => (message.type === "proposal" ? [message.proposal] : []));
+    const state = core(3);
+    if (proposal === undefined) throw new Error("a proposal");
+    const { header } = proposal.block;
+    const forged = { ...certificateOf("PREPARE", header.view, proposal.block.hash) };
+    const effects = step(
+      state,
+      {
+        type: "received",
+        from: 0 as ValidatorIndex,
+        message: {
+          type: "proposal",
+          proposal: {
+            ...proposal,
+            block: { ...proposal.block, header: { ...header, epoch: epoch(7) } },
+            commitProof: { prepare: forged, commit: { ...forged, kind: "COMMIT" } },
+          },
+        } as Admitted<AgreementMessage>,
+      },
+      { at: 1_000, wall: GENESIS_TIME + 2_000 },
+    );
+    expect(effects).toEqual([expect.objectContaining({ type: "send", to: 0 })]);
+    expect(effects[0]).toMatchObject({ message: { type: "status" } });
+    expect(state.certificates.size + state.candidates.size + state.tallies.size).toBe(0);
+    expect(state.pendingFinality).toBeUndefined();
   });
 });
