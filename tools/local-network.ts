@@ -39,15 +39,23 @@ export class LocalNetwork {
   /**
    * @param program another program than the command line, with its words; the home follows as `--home`, and it may
    *   be told things with `tell`
+   * @param around `heard`: called with every message of that program; `enter`: words that start the runtime elsewhere,
+   *   for example in a network namespace
    */
-  launch(name: string, program?: readonly string[]): void {
+  launch(
+    name: string,
+    program?: readonly string[],
+    around: { readonly heard?: (message: unknown) => void; readonly enter?: readonly string[] } = {},
+  ): void {
     const home = join(this.directory, name);
     const output = openSync(join(home, "node.log"), "a");
-    const words = [...this.#nodeFlags, ...(program ?? [CLI, "node"]), "--home", home];
-    const child = spawn(process.execPath, words, {
+    const { heard, enter = [] } = around;
+    const command = [...enter, process.execPath, ...this.#nodeFlags, ...(program ?? [CLI, "node"]), "--home", home];
+    const child = spawn(command[0] as string, command.slice(1), {
       stdio: program === undefined ? ["ignore", output, output] : ["ignore", output, output, "ipc"],
     });
     closeSync(output);
+    if (heard !== undefined) child.on("message", heard);
     this.#children.set(name, child);
   }
 
@@ -83,8 +91,8 @@ export class LocalNetwork {
   /** JSON-RPC address, as the home's settings have it. */
   url(name: string): string {
     const config = readFileSync(join(this.directory, name, "config.yaml"), "utf8");
-    const port = /^rpc:$[^]*?^ {2}port: (\d+)$/m.exec(config)?.[1];
-    return `http://127.0.0.1:${port}`;
+    const [, host, port] = /^rpc:$[^]*?^ {2}host: "?([\d.]+)"?$[^]*?^ {2}port: (\d+)$/m.exec(config) ?? [];
+    return `http://${host}:${port}`;
   }
 
   token(name: string): string {

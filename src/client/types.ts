@@ -54,6 +54,7 @@ export interface TransferRequest {
   readonly reference?: string;
   /** Salted commitment to private remittance data, 32 hex digits. */
   readonly remittance?: string;
+  /** Above 0: urgent, if every transfer of the call is; 0 where it is left out. */
   readonly priority?: number;
 }
 

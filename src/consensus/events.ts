@@ -9,7 +9,7 @@ import type {
   ValidatorSet,
   VoteSubject,
 } from "../formats/index.js";
-import type { Digest, Epoch, Height, ValidatorIndex, View } from "../primitives/index.js";
+import type { Digest, Epoch, Height, Lane, ParticipantNumber, ValidatorIndex, View } from "../primitives/index.js";
 import type { SafetyRecord } from "./record.js";
 
 /** A block that this replica holds: decoded, and hashed outside the core. */
@@ -26,6 +26,9 @@ export interface BatchInfo {
   readonly notAfter: number;
   /** Records inside. */
   readonly count: number;
+  /** In which this replica's pool serves it. */
+  readonly lane: Lane;
+  readonly participant: ParticipantNumber;
 }
 
 /** A vote whose sender is known from its connection; its signature is not yet checked. */
@@ -154,7 +157,7 @@ export type Effect =
   | { readonly type: "fetch-blocks"; readonly hash: Digest; readonly from: readonly ValidatorIndex[] }
   | { readonly type: "fetch-certificates"; readonly first: View; readonly last: View }
   | { readonly type: "arm-timer"; readonly timer: Timer }
-  /** Two votes that one honest validator can never both have cast; signatures still to be verified. */
+  /** Two votes that one honest validator can never both have cast; kept once both signatures are verified. */
   | { readonly type: "accuse"; readonly first: Vote; readonly second: Vote }
   | { readonly type: "observe"; readonly fact: Fact };
 

@@ -6,4 +6,4 @@ export * from "./record.js";
 export * from "./state.js";
 export * from "./step.js";
 export { isClosingDue } from "./succession.js";
-export { isKnown } from "./tallies.js";
+export { contradicted, isKnown } from "./tallies.js";

@@ -9,20 +9,12 @@ import {
   type Header,
   signersOf,
 } from "../formats/index.js";
-import {
-  assert,
-  BLOCK_BATCHES_MAX,
-  BLOCK_BYTES_MAX,
-  BLOCK_TRANSFERS_MAX,
-  EXECUTION_LAG_MAX,
-  height,
-  NOT_AFTER_WINDOW_MS,
-  type ValidatorIndex,
-} from "../primitives/index.js";
+import { assert, EXECUTION_LAG_MAX, height, NOT_AFTER_WINDOW_MS, type ValidatorIndex } from "../primitives/index.js";
 import { bestParent, branchTo, orderedOn, type Parent } from "./branch.js";
 import { freshClaimVerdict } from "./claims.js";
 import type { BatchInfo, Block, Timer } from "./events.js";
 import { deadlineDue, hasWorkOn, heartbeatDue, leaveView, viewTimeoutMs } from "./pacemaker.js";
+import { selectBatches } from "./selection.js";
 import { allows, cast, mayVote } from "./signer.js";
 import { type AgreementState, type Candidate, leaderOf, type Step, viewOfRecord } from "./state.js";
 import { closingOf, closingVerdict, decisionUnder } from "./succession.js";
@@ -57,7 +49,7 @@ export function tryPropose(step: Step): void {
   const isDrain = parent.type !== "NORMAL";
   const claim = isDrain ? parent.executed : newestClaim(state, parent);
   const isFull = isDrain || parent.height + 1 - claim.height > EXECUTION_LAG_MAX;
-  const body = isFull ? [] : selectBatches(state, parent, timestamp);
+  const body = isFull ? [] : selectBatches(candidates(state, parent, timestamp));
   const isEnding = isDrain || decisionUnder(state, claim.height) !== undefined;
   if (
     body.length === 0 &&
@@ -90,22 +82,13 @@ function newestClaim(state: AgreementState, parent: Parent): Claim {
   return own;
 }
 
-/** Oldest first, until a bound of the block is reached; never one that is on the branch or out of time. */
-function selectBatches(state: AgreementState, parent: Parent, timestamp: number): Body {
+/** Of what is held, in the order in which it came: what is neither on the branch nor out of time. */
+function* candidates(state: AgreementState, parent: Parent, timestamp: number): Generator<BatchInfo> {
   const onBranch = orderedOn(parent.branch);
-  const body: BatchReference[] = [];
-  let bytes = 0;
-  let records = 0;
   for (const batch of state.held.values()) {
-    if (body.length === BLOCK_BATCHES_MAX) break;
-    if (onBranch.has(batch.digest) || batch.notAfter < timestamp || batch.notAfter > timestamp + NOT_AFTER_WINDOW_MS)
-      continue;
-    if (bytes + batch.size > BLOCK_BYTES_MAX || records + batch.count > BLOCK_TRANSFERS_MAX) break;
-    bytes += batch.size;
-    records += batch.count;
-    body.push({ digest: batch.digest, size: batch.size });
+    const { digest, notAfter } = batch;
+    if (!onBranch.has(digest) && notAfter >= timestamp && notAfter <= timestamp + NOT_AFTER_WINDOW_MS) yield batch;
   }
-  return body;
 }
 
 function makeBlock(

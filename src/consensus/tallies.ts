@@ -31,29 +31,46 @@ export const timeoutSenders = (state: AgreementState, view: View): ReadonlyMap<V
   state.tallies.get(view)?.votes.TIMEOUT ?? NOBODY;
 
 /**
- * Counts the first vote of each signer, view and kind; a second one that says something else, or a
- * COMMIT beside a TIMEOUT, is evidence (SAFE-10). At a quorum of equal votes asks for their check.
+ * Votes of the same signer and view that an honest validator could not have cast beside this one: another block, or
+ * COMMIT and TIMEOUT (SAFE-10). None once the signer is accused. What is held was not verified when it came: whoever
+ * checks signatures asks this first and has what does not verify dropped (event `votes-checked`), so that a vote made to
+ * be worthless cannot stand in the way of two that convict. Each held vote is checked once at the most: it goes or it
+ * convicts.
+ */
+export function contradicted(state: AgreementState, vote: VoteSubject & { readonly signer: ValidatorIndex }): Vote[] {
+  const tally = state.tallies.get(vote.view);
+  if (tally === undefined || vote.epoch !== state.setting.set.epoch || tally.accused.has(vote.signer)) return [];
+  const found: Vote[] = [];
+  for (const kind of ["PREPARE", "COMMIT", "TIMEOUT"] as const) {
+    const held = tally.votes[kind].get(vote.signer);
+    if (held !== undefined && excludes(held, vote)) found.push(held);
+  }
+  return found;
+}
+
+/** One block per view for PREPARE and COMMIT together, and never COMMIT with TIMEOUT (SAFE-3). */
+function excludes(held: VoteSubject, vote: VoteSubject): boolean {
+  if (held.kind === "TIMEOUT" || vote.kind === "TIMEOUT") return held.kind === "COMMIT" || vote.kind === "COMMIT";
+  return held.hash !== vote.hash;
+}
+
+/**
+ * Counts the first vote of each signer, view and kind; one that excludes an earlier one is evidence
+ * (SAFE-10). At a quorum of equal votes asks for their check.
  */
 export function count(step: Step, vote: Vote): void {
   const { state } = step;
   if (!isWithinWindow(state, vote.view)) return;
   const tally = tallyAt(state, vote.view);
-  accuse(step, tally, vote);
+  const [first] = contradicted(state, vote);
+  if (first !== undefined) {
+    tally.accused.add(vote.signer);
+    step.out.push({ type: "accuse", first, second: vote });
+  }
   const votes = tally.votes[vote.kind];
   if (votes.has(vote.signer)) return;
   votes.set(vote.signer, vote);
   checkQuorum(step, vote);
-}
-
-function accuse(step: Step, tally: Tally, vote: Vote): void {
-  if (tally.accused.has(vote.signer)) return;
-  const earlier = tally.votes[vote.kind].get(vote.signer);
-  const opposite = vote.kind === "COMMIT" ? "TIMEOUT" : vote.kind === "TIMEOUT" ? "COMMIT" : undefined;
-  const contradicted = opposite === undefined ? undefined : tally.votes[opposite].get(vote.signer);
-  const first = earlier !== undefined && earlier.hash !== vote.hash ? earlier : contradicted;
-  if (first === undefined) return;
-  tally.accused.add(vote.signer);
-  step.out.push({ type: "accuse", first, second: vote });
 }
 
 /** Asks for one aggregate check when q equal votes are here and no certificate is. */

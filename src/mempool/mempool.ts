@@ -1,21 +1,22 @@
 import type { Ed25519, Sha256 } from "../crypto/index.js";
 import {
+  BATCH_HEADER_BYTES,
   type BatchHeader,
   batchDigest,
   checkBatchRecords,
   parseBatch,
   verifyBatchSignature,
 } from "../formats/index.js";
-import { type Digest, NOT_AFTER_WINDOW_MS, type ParticipantNumber } from "../primitives/index.js";
-import { type MempoolLimits, type Quota, Tally } from "./quota.js";
 import {
-  type BatchDescription,
-  type BatchSource,
-  type BusyScope,
-  laneOf,
-  type RejectionCode,
-  type Verdict,
-} from "./verdict.js";
+  type Digest,
+  type Lane,
+  NOT_AFTER_WINDOW_MS,
+  type ParticipantNumber,
+  RECORD_BYTES,
+} from "../primitives/index.js";
+import { laneOf, lanesFrom } from "./lanes.js";
+import { hasRoom, type MempoolLimits, partOf, type Quota, sumOf, Tally } from "./quota.js";
+import type { BatchDescription, BatchSource, BusyScope, RejectionCode, Verdict } from "./verdict.js";
 
 export interface MempoolOptions {
   readonly chainId: Digest;
@@ -43,9 +44,14 @@ type Payer = ParticipantNumber | "client" | "requested";
 
 interface Entry {
   readonly bytes: Uint8Array;
-  readonly description: BatchDescription;
+  /** The lane that its content asks for; the description has the one that it got. */
+  readonly wanted: Lane;
+  description: BatchDescription;
   payer: Payer;
 }
+
+/** Where there is room for a batch, or whose bound leaves none. */
+type Placement = { readonly lane: Lane } | { readonly scope: BusyScope };
 
 /** What a client or peer that met a bound should wait, in milliseconds: a few blocks' time. */
 const RETRY_AFTER_MS = 250;
@@ -56,6 +62,9 @@ const RETRY_AFTER_MS = 250;
  * Admission verifies everything that needs no state, cheapest first, and each held batch's signature
  * exactly once. What peers push is bounded per peer, per participant and in all, and never takes the
  * room kept for this replica's own clients; beyond the bounds a batch is fetched when a block names it.
+ * Every bound is divided among the lanes: a batch that finds its lane's part full takes room of a later
+ * lane and is served there, so urgent batches find room when usual ones do not, and a bank that calls
+ * everything urgent has gained its part of the lane, and no more.
  * Requested batches have a reserve of their own in which the oldest make room for the newest, so a
  * block can always be completed. Iteration is in order of admission.
  */
@@ -92,9 +101,13 @@ export class Mempool {
       if (this.#options.isOrdered(digest)) return { type: "already_ordered", digest };
       const untimely = checkTime(header, source, now);
       if (untimely !== undefined) return untimely;
-      const scope = this.#exhausted(source, header.participant, bytes.length);
-      if (scope !== undefined) return { type: "busy", retryAfterMs: RETRY_AFTER_MS, scope };
     }
+    const wanted = laneOf(
+      header.kind,
+      bytes.subarray(BATCH_HEADER_BYTES, BATCH_HEADER_BYTES + header.count * RECORD_BYTES),
+    );
+    const placement = this.#place(source, header.participant, bytes.length, wanted);
+    if ("scope" in placement) return { type: "busy", retryAfterMs: RETRY_AFTER_MS, scope: placement.scope };
 
     const fault = checkBatchRecords(header.kind, bytes);
     if (fault !== undefined) return rejected("malformed", `record ${fault.index}: ${fault.fault}`);
@@ -102,7 +115,12 @@ export class Mempool {
       return rejected("bad_signature", "the signature does not verify under the batch's key");
     }
     const evicted = requested ? this.#makeRoom(bytes.length) : [];
-    this.#hold(digest, bytes, header, source);
+    const { notAfter, count, participant } = header;
+    const description = { digest, size: bytes.length, notAfter, count, participant, lane: placement.lane };
+    // A copy of its own: a small batch must not keep a whole network frame alive.
+    const entry = { bytes: new Uint8Array(bytes), wanted, description, payer: payerOf(source) };
+    this.#entries.set(digest, entry);
+    this.#charge(entry);
     return { type: "admitted", digest, header, evicted };
   }
 
@@ -167,7 +185,7 @@ export class Mempool {
   /** Bytes of all batches held, requested ones included. */
   get bytes(): number {
     let bytes = 0;
-    for (const [, used] of this.#payers.entries()) bytes += used.bytes;
+    for (const payer of this.#payers.keys()) bytes += this.#payers.used(payer).bytes;
     return bytes;
   }
 
@@ -185,60 +203,60 @@ export class Mempool {
   /** A held batch comes again; from a client of ours for the first time, it becomes our own to push. */
   #admitAgain(entry: Entry, source: BatchSource): Verdict {
     const { digest, size, participant } = entry.description;
-    if (source.type !== "client" || this.#own.has(digest) || this.#options.isOrdered(digest)) {
+    if (source.type === "peer" || this.#own.has(digest) || this.#options.isOrdered(digest)) {
       return { type: "duplicate", digest, adopted: false };
     }
     this.#refund(entry);
-    const scope = this.#exhausted(source, participant, size);
-    if (scope === undefined) entry.payer = "client";
+    const placement = this.#place(source, participant, size, entry.wanted);
+    if ("lane" in placement) {
+      entry.payer = "client";
+      entry.description = { ...entry.description, lane: placement.lane };
+    }
     this.#charge(entry);
-    if (scope !== undefined) return { type: "busy", retryAfterMs: RETRY_AFTER_MS, scope };
+    if ("scope" in placement) return { type: "busy", retryAfterMs: RETRY_AFTER_MS, scope: placement.scope };
     return { type: "duplicate", digest, adopted: true };
   }
 
-  #exhausted(source: BatchSource, participant: ParticipantNumber, size: number): BusyScope | undefined {
-    const { limits } = this.#options;
-    if (source.type === "client") {
-      if (!this.#payers.fits("client", size, limits.replica)) return "pool";
-    } else {
-      if (!this.#payers.fits(source.peer, size, limits.replica)) return "peer";
-      if (!this.#peersFit(size)) return "pool";
+  /** The first lane with room, from the wanted one on. */
+  #place(source: BatchSource, participant: ParticipantNumber, size: number, wanted: Lane): Placement {
+    if (source.type === "restored" || (source.type === "peer" && source.requested)) return { lane: wanted };
+    let scope: BusyScope = "pool";
+    for (const lane of lanesFrom(wanted)) {
+      const exhausted = this.#exhausted(source, participant, size, lane);
+      if (exhausted === undefined) return { lane };
+      scope = exhausted;
     }
-    return this.#participants.fits(participant, size, limits.participant) ? undefined : "participant";
+    return { scope };
+  }
+
+  #exhausted(source: BatchSource, participant: ParticipantNumber, size: number, lane: Lane): BusyScope | undefined {
+    const { limits } = this.#options;
+    if (source.type === "peer") {
+      if (!this.#payers.fits(source.peer, lane, size, limits.replica)) return "peer";
+      if (!this.#peersFit(size, lane)) return "pool";
+    } else if (!this.#payers.fits("client", lane, size, limits.replica)) return "pool";
+    return this.#participants.fits(participant, lane, size, limits.participant) ? undefined : "participant";
   }
 
   /** Peers together get all of the pool but the share of one replica: our own clients'. */
-  #peersFit(size: number): boolean {
+  #peersFit(size: number, lane: Lane): boolean {
     const { pool, replica } = this.#options.limits;
-    let bytes = size;
-    let batches = 1;
-    for (const [payer, used] of this.#payers.entries()) {
-      if (payer === "client" || payer === "requested") continue;
-      bytes += used.bytes;
-      batches += used.batches;
+    let used: Quota = { bytes: 0, batches: 0 };
+    for (const payer of this.#payers.keys()) {
+      if (payer !== "client" && payer !== "requested") used = sumOf(used, this.#payers.used(payer, lane));
     }
-    return bytes <= pool.bytes - replica.bytes && batches <= pool.batches - replica.batches;
+    const ofPeers = { bytes: pool.bytes - replica.bytes, batches: pool.batches - replica.batches };
+    return hasRoom(used, size, partOf(ofPeers, lane));
   }
 
   #makeRoom(size: number): Digest[] {
     const evicted: Digest[] = [];
     for (const oldest of this.#requested) {
-      if (this.#payers.fits("requested", size, this.#options.limits.requested)) break;
+      if (hasRoom(this.#payers.used("requested"), size, this.#options.limits.requested)) break;
       evicted.push(oldest);
       this.#drop(oldest);
     }
     return evicted;
-  }
-
-  #hold(digest: Digest, bytes: Uint8Array, header: BatchHeader, source: BatchSource): void {
-    const { notAfter, count, participant, kind } = header;
-    const size = bytes.length;
-    const payer: Payer = source.type === "client" ? "client" : source.requested ? "requested" : source.peer;
-    const description = { digest, size, notAfter, count, participant, lane: laneOf(kind) };
-    // A copy of its own: a small batch must not keep a whole network frame alive.
-    const entry = { bytes: new Uint8Array(bytes), description, payer };
-    this.#entries.set(digest, entry);
-    this.#charge(entry);
   }
 
   #drop(digest: Digest): void {
@@ -248,25 +266,30 @@ export class Mempool {
     this.#refund(entry);
   }
 
-  #charge({ description: { digest, size, participant }, payer }: Entry): void {
-    this.#payers.add(payer, size);
+  #charge({ description: { digest, size, participant, lane }, payer }: Entry): void {
+    this.#payers.add(payer, lane, size);
     if (payer === "requested") this.#requested.add(digest);
-    else this.#participants.add(participant, size);
+    else this.#participants.add(participant, lane, size);
     if (payer === "client") this.#own.add(digest);
   }
 
-  #refund({ description: { digest, size, participant }, payer }: Entry): void {
-    this.#payers.subtract(payer, size);
+  #refund({ description: { digest, size, participant, lane }, payer }: Entry): void {
+    this.#payers.subtract(payer, lane, size);
     if (payer === "requested") this.#requested.delete(digest);
-    else this.#participants.subtract(participant, size);
+    else this.#participants.subtract(participant, lane, size);
     if (payer === "client") this.#own.delete(digest);
   }
+}
+
+function payerOf(source: BatchSource): Payer {
+  if (source.type !== "peer") return "client";
+  return source.requested ? "requested" : source.peer;
 }
 
 /** Not for requested batches: the block that names one judges it by its own timestamp. */
 function checkTime(header: BatchHeader, source: BatchSource, now: PoolTime): Verdict | undefined {
   // Leaders never date a block before their own clock: a client learns that now, a peer's clock may differ.
-  const past = source.type === "client" ? Math.max(now.wall, now.finalizedTimestamp) : now.finalizedTimestamp;
+  const past = source.type === "peer" ? now.finalizedTimestamp : Math.max(now.wall, now.finalizedTimestamp);
   if (header.notAfter <= past) return rejected("expired", "notAfter lies in the past");
   if (header.notAfter <= now.wall + NOT_AFTER_WINDOW_MS) return undefined;
   return rejected("not_after_too_far", `notAfter lies more than ${NOT_AFTER_WINDOW_MS} ms ahead`);

@@ -1,5 +1,8 @@
 import {
   assert,
+  LANE_EIGHTHS,
+  LANES,
+  type Lane,
   POOL_BATCHES_MAX,
   POOL_BATCHES_PER_PARTICIPANT_MAX,
   POOL_BATCHES_PER_REPLICA_MAX,
@@ -16,6 +19,7 @@ export interface Quota {
   readonly batches: number;
 }
 
+/** Each is divided among the lanes (`partOf`), so that no lane takes another's room. */
 export interface MempoolLimits {
   /** All unsolicited batches together. */
   readonly pool: Quota;
@@ -34,39 +38,73 @@ export const MEMPOOL_LIMITS: MempoolLimits = {
   requested: { bytes: POOL_REQUESTED_BYTES_MAX, batches: POOL_REQUESTED_BATCHES_MAX },
 };
 
-/** Counts what is held against quotas, per key. Holds as many keys as have something in the pool. */
+/** What a lane has of a bound for itself. The parts make up the whole; the rounding falls to the usual lane. */
+export function partOf(bound: Quota, lane: Lane): Quota {
+  if (lane !== "usual") return eighthsOf(bound, LANE_EIGHTHS[lane]);
+  const [control, urgent] = [partOf(bound, "control"), partOf(bound, "urgent")];
+  return {
+    bytes: bound.bytes - control.bytes - urgent.bytes,
+    batches: bound.batches - control.batches - urgent.batches,
+  };
+}
+
+const eighthsOf = ({ bytes, batches }: Quota, eighths: number): Quota => ({
+  bytes: Math.floor((bytes * eighths) / 8),
+  batches: Math.floor((batches * eighths) / 8),
+});
+
+type Usage = { readonly [L in Lane]: { bytes: number; batches: number } };
+
+/** Counts what is held against quotas, per key and lane. Holds as many keys as have something in the pool. */
 export class Tally<Key> {
-  readonly #used = new Map<Key, { bytes: number; batches: number }>();
+  readonly #used = new Map<Key, Usage>();
 
-  used(key: Key): Quota {
-    return this.#used.get(key) ?? { bytes: 0, batches: 0 };
+  /** In one lane, or in all together. */
+  used(key: Key, lane?: Lane): Quota {
+    const usage = this.#used.get(key);
+    if (usage === undefined) return { bytes: 0, batches: 0 };
+    if (lane !== undefined) return usage[lane];
+    return LANES.reduce((sum, each) => sumOf(sum, usage[each]), { bytes: 0, batches: 0 });
   }
 
-  /** Whether one batch of `size` bytes more stays within `limit`. */
-  fits(key: Key, size: number, limit: Quota): boolean {
-    const { bytes, batches } = this.used(key);
-    return bytes + size <= limit.bytes && batches < limit.batches;
+  /** Whether one batch of `size` bytes more in a lane stays within the lane's part of `limit`. */
+  fits(key: Key, lane: Lane, size: number, limit: Quota): boolean {
+    return hasRoom(this.used(key, lane), size, partOf(limit, lane));
   }
 
-  add(key: Key, size: number): void {
-    const used = this.#used.get(key);
-    if (used === undefined) this.#used.set(key, { bytes: size, batches: 1 });
-    else {
-      used.bytes += size;
-      used.batches += 1;
-    }
+  add(key: Key, lane: Lane, size: number): void {
+    const usage = this.#used.get(key) ?? nothing();
+    this.#used.set(key, usage);
+    usage[lane].bytes += size;
+    usage[lane].batches += 1;
   }
 
   /** @throws {InvariantError} for more than was added */
-  subtract(key: Key, size: number): void {
-    const used = this.#used.get(key);
+  subtract(key: Key, lane: Lane, size: number): void {
+    const usage = this.#used.get(key);
+    const used = usage?.[lane];
     assert(used !== undefined && used.bytes >= size && used.batches >= 1, "more batches removed than were held");
     used.bytes -= size;
     used.batches -= 1;
-    if (used.batches === 0) this.#used.delete(key);
+    if (this.used(key).batches === 0) this.#used.delete(key);
   }
 
-  entries(): IterableIterator<[Key, Quota]> {
-    return this.#used.entries();
+  keys(): IterableIterator<Key> {
+    return this.#used.keys();
   }
 }
+
+/** Whether one batch of `size` bytes more stays within a limit. */
+export const hasRoom = (used: Quota, size: number, limit: Quota): boolean =>
+  used.bytes + size <= limit.bytes && used.batches < limit.batches;
+
+export const sumOf = (left: Quota, right: Quota): Quota => ({
+  bytes: left.bytes + right.bytes,
+  batches: left.batches + right.batches,
+});
+
+const nothing = (): Usage => ({
+  control: { bytes: 0, batches: 0 },
+  urgent: { bytes: 0, batches: 0 },
+  usual: { bytes: 0, batches: 0 },
+});

@@ -1,9 +1,11 @@
-import type { BatchHeader, BatchKind } from "../formats/index.js";
-import type { Digest, ParticipantNumber } from "../primitives/index.js";
+import type { BatchHeader } from "../formats/index.js";
+import type { Digest, Lane, ParticipantNumber } from "../primitives/index.js";
 
 /** Who brought a batch. */
 export type BatchSource =
   | { readonly type: "client" }
+  /** A client's, admitted before a restart: it was promised to be kept, so quotas do not apply. */
+  | { readonly type: "restored" }
   | {
       readonly type: "peer";
       readonly peer: ParticipantNumber;
@@ -49,22 +51,6 @@ export function provesPeerFault(code: RejectionCode): boolean {
   return code === "malformed" || code === "wrong_chain" || code === "bad_signature";
 }
 
-/**
- * Order of service inside a replica: what stops harm (freezes, governance, settlement) does not queue
- * behind a bank's bulk payments.
- */
-export type Lane = "control" | "payments";
-
-const LANES: { readonly [K in BatchKind]: Lane } = {
-  create_accounts: "payments",
-  create_transfers: "payments",
-  manage_accounts: "control",
-  govern: "control",
-  settle_set: "control",
-};
-
-export const laneOf = (kind: BatchKind): Lane => LANES[kind];
-
 /** What agreement has to know of a held batch. */
 export interface BatchDescription {
   readonly digest: Digest;
@@ -74,6 +60,7 @@ export interface BatchDescription {
   readonly notAfter: number;
   /** Records inside. */
   readonly count: number;
+  /** In which it is served here: the one that it asks for, or a later one where that was full. */
   readonly lane: Lane;
   readonly participant: ParticipantNumber;
 }

@@ -117,8 +117,11 @@ function relations(config: Config): string[] {
     problems.push("mempool.bytesPerReplicaMax must not be above mempool.bytesMax");
   }
   const sharedBatchBytes = batchBytes(config.coalescing.recordsMax);
-  if (config.mempool.bytesPerReplicaMax < sharedBatchBytes) {
-    problems.push(`mempool.bytesPerReplicaMax must hold a batch of coalescing.recordsMax, ${sharedBatchBytes} bytes`);
+  // One participant may have half, and its usual payments half of that.
+  if (config.mempool.bytesPerReplicaMax < 4 * sharedBatchBytes) {
+    problems.push(
+      `a quarter of mempool.bytesPerReplicaMax must hold a batch of coalescing.recordsMax, ${sharedBatchBytes} bytes`,
+    );
   }
   if (Number(config.p2p.listen.split("/").at(-1)) === config.rpc.port) {
     problems.push(`p2p.listen and rpc.port must not use the same port ${config.rpc.port}`);

@@ -1,7 +1,8 @@
 import { ProtocolVersionError } from "../ledger/index.js";
 import { NetworkError } from "../network/index.js";
+import { StoreGapError } from "../replica/index.js";
 import { RpcServerError } from "../rpc/index.js";
-import { StoreError } from "../storage/index.js";
+import { StoreError, type StoreFault } from "../storage/index.js";
 
 /** The node cannot go on: one sentence about what happened and one about what to do; exit code 3. */
 export class NodeFailure extends Error {
@@ -13,7 +14,8 @@ export class NodeFailure extends Error {
 }
 
 function sentence(cause: Error): string {
-  if (cause instanceof StoreError) return `${cause.message}; ${storeAdvice(cause)}`;
+  if (cause instanceof StoreError) return `${cause.message}; ${storeAdvice(cause.fault.code)}`;
+  if (cause instanceof StoreGapError) return `${cause.message}; ${storeAdvice("STORE_CORRUPT")}`;
   if (cause instanceof RpcServerError) {
     const { code, host, port } = cause.fault;
     const why = code === "PORT_BUSY" ? "another process uses it" : "this machine does not allow it";
@@ -36,8 +38,8 @@ function networkSentence(error: NetworkError): string {
   }
 }
 
-function storeAdvice(error: StoreError): string {
-  switch (error.fault.code) {
+function storeAdvice(code: StoreFault["code"]): string {
+  switch (code) {
     case "STORE_LOCKED":
       return "stop the node that runs on this home first";
     case "STORE_CORRUPT":

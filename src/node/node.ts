@@ -275,5 +275,7 @@ function poolLimits(config: Config): MempoolLimits {
     ...MEMPOOL_LIMITS,
     pool: { bytes: bytesMax, batches: batchesMax },
     replica: { ...MEMPOOL_LIMITS.replica, bytes: bytesPerReplicaMax },
+    // Half, as at the defaults: nobody can fill this replica alone.
+    participant: { ...MEMPOOL_LIMITS.participant, bytes: Math.floor(bytesPerReplicaMax / 2) },
   };
 }

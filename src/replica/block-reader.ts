@@ -112,6 +112,14 @@ function mustDecode<T>(bytes: Uint8Array, read: Parameters<typeof decode<T>>[1])
 }
 
 function batchOf(bytes: Uint8Array | undefined): Uint8Array {
-  assert(bytes !== undefined, "an executed block's batches are in the store");
+  if (bytes === undefined) throw new StoreGapError("a batch that an executed block orders is not in the store");
   return bytes;
+}
+
+/**
+ * The store lacks what it was given once. It cannot know that itself, for an index entry whose key rotted looks like
+ * absence (docs/adr/0002-batch-log.md). The node ends, as with all damage.
+ */
+export class StoreGapError extends Error {
+  override readonly name = "StoreGapError";
 }

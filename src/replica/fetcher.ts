@@ -82,6 +82,11 @@ export class Fetcher {
     return this.#blocks.delete(hash);
   }
 
+  /** How many things are followed up. */
+  wanted(): { readonly wantedBatches: number; readonly wantedBlocks: number } {
+    return { wantedBatches: this.#batches.size, wantedBlocks: this.#blocks.size };
+  }
+
   /** Nobody needs these any more. */
   forgetBlocks(): void {
     this.#blocks.clear();

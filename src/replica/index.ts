@@ -1,5 +1,6 @@
 /** Drives the pure cores; the same code in production and in simulation. */
 
+export { StoreGapError } from "./block-reader.js";
 export type * from "./comparison.js";
 export * from "./governance.js";
 export type * from "./ports.js";

@@ -78,7 +78,8 @@ export interface Divergence {
 
 /**
  * One atomic step: after a crash either all of it is there or none. Batch bytes may be appended to their log
- * first, since a batch without a reference is harmless. Steps take effect in the order of the calls.
+ * first, since a batch without a reference is harmless. Steps take effect in the order of the calls, and a durable
+ * one takes all before it to the disk; of those behind the last durable one a crash may take any.
  */
 export interface StoreWrite {
   /** Whether `done` waits for the disk (fsync). */

@@ -3,6 +3,7 @@ import {
   type AgreementState,
   awayValidators,
   type Block,
+  contradicted,
   createAgreement,
   decodeMessage,
   type Effect,
@@ -16,6 +17,7 @@ import {
   isKnown,
   leaderOf,
   type Message,
+  type Proposal,
   statusOf,
   step,
   type Timing,
@@ -84,6 +86,8 @@ import type {
 /** Own batches pushed again at each tick, and how long one has had by then to become final, milliseconds. */
 const REPUSHED_MAX = 4;
 const REPUSH_AFTER_MS = 2_000;
+/** A disk write or two. */
+const STORING_RETRY_MS = 100;
 /** Without finality for less than this, nobody is told that the network stands still. */
 const STALLED_MIN_MS = 2_000;
 /** Final blocks that may wait for execution while reads still count as the latest. */
@@ -404,17 +408,29 @@ export class Replica implements ReplicaView {
     );
   }
 
-  /** Sizes of what agreement keeps in memory, for metrics and for whoever checks that they are bounded (SAFE-9). */
+  /** Sizes of what peers can make a replica keep, for metrics and for whoever checks that they are bounded (SAFE-9). */
   footprint(): {
     readonly votes: number;
     readonly candidates: number;
     readonly blocks: number;
     readonly certificates: number;
+    readonly wantedBatches: number;
+    readonly wantedBlocks: number;
+    readonly verified: number;
+    readonly evidence: number;
+    /** Between two turns there are none. */
+    readonly waitingEvents: number;
   } {
     const { tallies, candidates, blocks, certificates } = this.#state;
     let votes = 0;
     for (const tally of tallies.values()) for (const kind of Object.values(tally.votes)) votes += kind.size;
-    return { votes, candidates: candidates.size, blocks: blocks.size, certificates: certificates.size };
+    return {
+      ...{ votes, candidates: candidates.size, blocks: blocks.size, certificates: certificates.size },
+      ...this.#fetcher.wanted(),
+      verified: this.#verifier.remembered,
+      evidence: this.#evidence.size,
+      waitingEvents: this.#inbox.length,
+    };
   }
 
   // Events into the core, effects out of it.
@@ -592,10 +608,36 @@ export class Replica implements ReplicaView {
       this.#accuse(from, admission.reason);
       return;
     }
+    if (!this.#isCountable(validator, admission.message)) {
+      this.#accuse(from, "a vote that does not verify");
+      return;
+    }
     if (message.type === "vote" && message.vote.epoch === set.epoch) this.#noteVote(validator, message.vote);
     if (message.type === "epoch-close") this.#noteClose(message.close);
     this.#feed({ type: "received", from: validator, message: admission.message });
     if (message.type === "status") this.#catchUp();
+  }
+
+  /**
+   * Signatures of votes are otherwise checked in sums. One that contradicts a held one is checked now, and so is what it
+   * contradicts: evidence needs both, and a badly signed vote must not hide what its signer says next (SAFE-10).
+   */
+  #isCountable(from: ValidatorIndex, message: AgreementMessage): boolean {
+    const vote =
+      message.type === "vote"
+        ? message.vote
+        : message.type === "proposal"
+          ? prepareOf(from, message.proposal)
+          : undefined;
+    const held = vote === undefined ? [] : contradicted(this.#state, vote);
+    if (vote === undefined || held.length === 0) return true;
+    const bad = this.#verifier.badIn(vote, held);
+    if (bad.includes(vote)) return false;
+    for (const { kind, epoch, view, hash, signer } of bad) {
+      const subject = { kind, epoch, view, hash };
+      this.#feed({ type: "votes-checked", subject, certificate: undefined, bad: [signer] });
+    }
+    return true;
   }
 
   /**
@@ -769,7 +811,6 @@ export class Replica implements ReplicaView {
     const { signer, epoch, view } = second;
     const key = evidenceKey(second);
     if (this.#evidence.has(key) || this.#evidence.size >= EVIDENCE_MAX) return;
-    if (!this.#verifier.isValidVote(first) || !this.#verifier.isValidVote(second)) return;
     const [left, right] = [first, second].map(({ kind, hash, signature }): SignedVote => ({ kind, hash, signature }));
     if (left === undefined || right === undefined) return;
     // In one order, so that the same offence gives the same bytes everywhere (attack 36).
@@ -818,15 +859,18 @@ export class Replica implements ReplicaView {
     answer: (verdict: SubmitVerdict) => void,
   ): void {
     const waiting = this.#admissions.get(digest);
-    if (waiting === undefined) answer({ type: "admitted", digest });
-    else waiting.push(done);
+    // What is ordered by a block that is not stored yet is promised by nobody here: it is asked for again soon.
+    const orderedAt = this.#state.ordered.get(digest)?.height ?? 0;
+    if (waiting !== undefined) waiting.push(done);
+    else if (orderedAt > this.#head.height) answer({ type: "busy", retryAfterMs: STORING_RETRY_MS });
+    else answer({ type: "admitted", digest });
   }
 
   #pool(bytes: Uint8Array): void {
     // A clock that is slow after a restart must not drop what was admitted by a good one.
     const time = this.#poolTime();
     const wall = Math.max(time.wall, time.finalizedTimestamp);
-    this.#onPooled(this.#mempool.admit(bytes, { type: "client" }, { ...time, wall }));
+    this.#onPooled(this.#mempool.admit(bytes, { type: "restored" }, { ...time, wall }));
   }
 
   #push(digest: Digest, bytes: Uint8Array): void {
@@ -974,6 +1018,12 @@ export class Replica implements ReplicaView {
     this.#observe({ type: "store-failed", failure });
   }
 }
+
+/** The leader's vote for its own block, as its proposal carries it. */
+const prepareOf = (signer: ValidatorIndex, { block, signature }: Proposal): Vote => {
+  const { epoch, view } = block.header;
+  return { kind: "PREPARE", epoch, view, hash: block.hash, signer, signature, certificate: undefined };
+};
 
 const evidenceKey = ({ epoch, view, signer }: Pick<Equivocation, "epoch" | "view" | "signer">): string =>
   `${epoch}:${view}:${signer}`;

@@ -109,6 +109,11 @@ export class Verifier {
     return certificates.filter((certificate) => certificate.kind !== "COMMIT" && this.#isValid(certificate));
   }
 
+  /** How many certificates are remembered as verified. */
+  get remembered(): number {
+    return this.#verified.size;
+  }
+
   /** Signs what the durable record covers. */
   sign(secretKey: Uint8Array, subject: VoteSubject): Uint8Array {
     return this.#scheme.sign(secretKey, this.#bytes(subject));
@@ -118,6 +123,18 @@ export class Verifier {
   isValidVote(vote: VoteSubject & { readonly signer: ValidatorIndex; readonly signature: Uint8Array }): boolean {
     if (vote.epoch !== this.#state.setting.set.epoch) return false;
     return this.#verifier.verifyVote(vote.signer, this.#bytes(vote), vote.signature);
+  }
+
+  /**
+   * Whether this vote and each that it contradicts verify: a contradiction convicts its signer, so all of it is
+   * checked before it is counted. A bad one makes its signer a suspect for good.
+   *
+   * @returns those that do not verify; the new vote alone if it is one of them
+   */
+  badIn(vote: Vote, held: readonly Vote[]): Vote[] {
+    const bad = this.isValidVote(vote) ? held.filter((earlier) => !this.isValidVote(earlier)) : [vote];
+    if (bad.length > 0) this.#suspects.add(vote.signer);
+    return bad;
   }
 
   /** One check for all votes; on failure the bad ones are isolated by halving, and the rest may still do. */

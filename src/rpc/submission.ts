@@ -1,13 +1,22 @@
-import type { BatchKind } from "../formats/index.js";
-import { assert, BATCH_RECORDS_MAX, type Digest, type Height, RECORD_BYTES } from "../primitives/index.js";
+import { BATCH_HEADER_BYTES, type BatchKind, parseBatch } from "../formats/index.js";
+import { laneOf } from "../mempool/index.js";
+import {
+  assert,
+  BATCH_RECORDS_MAX,
+  type Digest,
+  type Height,
+  LANES,
+  type Lane,
+  RECORD_BYTES,
+} from "../primitives/index.js";
 import type { ReplicaFact, ReplicaView, SubmitVerdict } from "../replica/index.js";
 import type { BatchSubmission, RecordsSubmission, SubmissionOptions, SubmissionOutcome } from "./ports.js";
 
-/** Local settings of submission; every queue has its bound here. */
+/** Local settings of submission; every queue has its bound here, and each lane all of them for itself. */
 export interface SubmissionLimits {
   /** Least time between two batches made of small calls, ms; an idle node sends the first call at once. */
   readonly delayMs: number;
-  /** A shared batch is signed at once when so many records wait. */
+  /** A shared batch has no more, and is signed at once when so many records wait; a call that has more stands alone. */
   readonly flushRecords: number;
   /** Records of calls that are in no batch yet. */
   readonly queuedRecordsMax: number;
@@ -65,6 +74,14 @@ interface QueuedCall {
   readonly records: Uint8Array;
 }
 
+/** What is under way in one lane. */
+interface Traffic {
+  readonly queues: Map<BatchKind, QueuedCall[]>;
+  queuedRecords: number;
+  waiters: number;
+  admissions: number;
+}
+
 interface Placed {
   readonly waiter: Waiter;
   readonly digest: Digest;
@@ -76,20 +93,17 @@ interface Placed {
 const QUEUE_RETRY_MS = 100;
 
 /**
- * Brings clients' records into batches and answers them when the ledger has. Small calls that come close
- * together share one signed batch; the records of one call stay together and in order, so a chain of
- * linked transfers never spans two batches. Ids make all of it safe to repeat, so nothing here retries.
+ * Brings clients' records into batches and answers them when the ledger has. Small calls of one lane that come
+ * close together share one signed batch; the records of one call stay together and in order, so a chain of
+ * linked transfers never spans two batches. No lane waits for another's records or takes its room. Ids make all of it safe to repeat, so nothing here retries.
  */
 export class Submitter {
   readonly #options: SubmitterOptions;
   readonly #limits: SubmissionLimits;
-  readonly #queues = new Map<BatchKind, QueuedCall[]>();
+  readonly #traffic: { readonly [L in Lane]: Traffic } = { control: idle(), urgent: idle(), usual: idle() };
   /** Callers by the digest of the batch that they wait for. */
   readonly #placed = new Map<Digest, Set<Placed>>();
   readonly #unsubscribe: () => void;
-  #queuedRecords = 0;
-  #waiters = 0;
-  #admissions = 0;
   #lastFlush = Number.NEGATIVE_INFINITY;
   #cancelFlush: (() => void) | undefined;
   #stopped = false;
@@ -104,23 +118,25 @@ export class Submitter {
   submitRecords(submission: RecordsSubmission): Promise<SubmissionOutcome> {
     const count = submission.records.length / RECORD_BYTES;
     assert(Number.isInteger(count) && count >= 1 && count <= BATCH_RECORDS_MAX, "records of one batch");
-    return this.#wait(submission, (waiter) => {
-      if (this.#queuedRecords + count > this.#limits.queuedRecordsMax) {
+    const lane = laneOf(submission.kind, submission.records);
+    return this.#wait(lane, submission, (waiter) => {
+      const traffic = this.#traffic[lane];
+      if (traffic.queuedRecords + count > this.#limits.queuedRecordsMax) {
         waiter.settle({ type: "busy", retryAfterMs: QUEUE_RETRY_MS });
         return;
       }
-      const queue = this.#queues.get(submission.kind) ?? [];
-      this.#queues.set(submission.kind, queue);
+      const queue = traffic.queues.get(submission.kind) ?? [];
+      traffic.queues.set(submission.kind, queue);
       queue.push({ waiter, records: submission.records });
-      this.#queuedRecords += count;
-      this.#scheduleFlush();
+      traffic.queuedRecords += count;
+      this.#scheduleFlush(lane);
     });
   }
 
   /** Submits a batch that its participant signed; never rejects. */
   submitBatch(submission: BatchSubmission): Promise<SubmissionOutcome> {
     const digest = this.#options.digestOf(submission.bytes);
-    return this.#wait(submission, (waiter) => {
+    return this.#wait(laneOfBatch(submission.bytes), submission, (waiter) => {
       this.#place({ waiter, digest, offset: 0, count: undefined });
       this.#options.replica.submit(submission.bytes, (verdict) => this.#onVerdict(digest, [waiter], verdict));
     });
@@ -132,26 +148,30 @@ export class Submitter {
     this.#unsubscribe();
     this.#cancelFlush?.();
     const outcome: SubmissionOutcome = { type: "unavailable", reason: "stopping" };
-    for (const queue of this.#queues.values()) for (const call of queue) call.waiter.settle(outcome);
-    this.#queues.clear();
+    for (const lane of LANES) {
+      const { queues } = this.#traffic[lane];
+      for (const queue of queues.values()) for (const call of queue) call.waiter.settle(outcome);
+      queues.clear();
+    }
     for (const digest of [...this.#placed.keys()]) {
       for (const { waiter } of this.#waitersOf(digest)) waiter.settle(outcome);
     }
   }
 
   /** A promise with one settlement, a deadline and an end when the client has gone. */
-  #wait(options: SubmissionOptions, start: (waiter: Waiter) => void): Promise<SubmissionOutcome> {
+  #wait(lane: Lane, options: SubmissionOptions, start: (waiter: Waiter) => void): Promise<SubmissionOutcome> {
     if (this.#stopped) return Promise.resolve({ type: "unavailable", reason: "stopping" });
-    if (this.#waiters >= this.#limits.waitersMax) {
+    const traffic = this.#traffic[lane];
+    if (traffic.waiters >= this.#limits.waitersMax) {
       return Promise.resolve({ type: "busy", retryAfterMs: QUEUE_RETRY_MS });
     }
-    this.#waiters += 1;
+    traffic.waiters += 1;
     return new Promise((resolve) => {
       let settled = false;
       const settle = (outcome: SubmissionOutcome): void => {
         if (settled) return;
         settled = true;
-        this.#waiters -= 1;
+        traffic.waiters -= 1;
         cancelTimeout();
         options.signal.removeEventListener("abort", onGone);
         this.#forget(waiter);
@@ -165,8 +185,8 @@ export class Submitter {
     });
   }
 
-  #scheduleFlush(): void {
-    if (this.#queuedRecords >= this.#limits.flushRecords) {
+  #scheduleFlush(lane: Lane): void {
+    if (this.#traffic[lane].queuedRecords >= this.#limits.flushRecords) {
       this.#flush();
     } else if (this.#cancelFlush === undefined) {
       const delayMs = Math.max(0, this.#lastFlush + this.#limits.delayMs - this.#options.clock.now());
@@ -177,23 +197,27 @@ export class Submitter {
   #flush(): void {
     this.#cancelFlush?.();
     this.#cancelFlush = undefined;
-    for (const [kind, queue] of this.#queues) {
-      while (queue.length > 0 && this.#admissions < this.#limits.admissionsMax) this.#sendBatch(kind, queue);
-      if (queue.length === 0) this.#queues.delete(kind);
+    for (const lane of LANES) {
+      const traffic = this.#traffic[lane];
+      for (const [kind, queue] of traffic.queues) {
+        while (queue.length > 0 && traffic.admissions < this.#limits.admissionsMax) this.#sendBatch(lane, kind, queue);
+        if (queue.length === 0) traffic.queues.delete(kind);
+      }
     }
     this.#lastFlush = this.#options.clock.now();
   }
 
-  #sendBatch(kind: BatchKind, queue: QueuedCall[]): void {
+  #sendBatch(lane: Lane, kind: BatchKind, queue: QueuedCall[]): void {
+    const traffic = this.#traffic[lane];
     let count = 0;
     let taken = 0;
     for (; taken < queue.length; taken += 1) {
       const more = (queue[taken] as QueuedCall).records.length / RECORD_BYTES;
-      if (count + more > BATCH_RECORDS_MAX) break;
+      if (taken > 0 && count + more > this.#limits.flushRecords) break;
       count += more;
     }
     const calls = queue.splice(0, taken);
-    this.#queuedRecords -= count;
+    traffic.queuedRecords -= count;
     const records = joinRecords(calls, count);
     const notAfter = this.#options.clock.wall() + this.#limits.notAfterMs;
     const { bytes, digest } = this.#options.sign({ kind, records, notAfter });
@@ -203,12 +227,12 @@ export class Submitter {
       this.#place({ waiter, digest, offset, count: ownCount });
       offset += ownCount;
     }
-    this.#admissions += 1;
+    traffic.admissions += 1;
     this.#options.replica.submit(bytes, (verdict) => {
-      this.#admissions -= 1;
+      traffic.admissions -= 1;
       const waiters = calls.map((call) => call.waiter);
       this.#onVerdict(digest, waiters, verdict);
-      if (this.#queuedRecords > 0) this.#scheduleFlush();
+      if (traffic.queuedRecords > 0) this.#scheduleFlush(lane);
     });
   }
 
@@ -273,6 +297,16 @@ export class Submitter {
   #waitersOf(digest: Digest): readonly Placed[] {
     return [...(this.#placed.get(digest) ?? [])];
   }
+}
+
+const idle = (): Traffic => ({ queues: new Map(), queuedRecords: 0, waiters: 0, admissions: 0 });
+
+/** A malformed batch is refused later; where it waits until then does not matter. */
+function laneOfBatch(bytes: Uint8Array): Lane {
+  const parsed = parseBatch(bytes);
+  if (!parsed.ok) return "usual";
+  const { kind, count } = parsed.header;
+  return laneOf(kind, bytes.subarray(BATCH_HEADER_BYTES, BATCH_HEADER_BYTES + count * RECORD_BYTES));
 }
 
 function joinRecords(calls: readonly QueuedCall[], count: number): Uint8Array {

@@ -1,4 +1,4 @@
-import { certificateScheme, ed25519, type KeyPair, type SchemeName, sha256 } from "../crypto/index.js";
+import { certificateScheme, ed25519, type KeyPair, type SchemeName, type SetVerifier, sha256 } from "../crypto/index.js";
 import {
   accountIdFromName,
   type CanonicalJson,
@@ -9,6 +9,7 @@ import {
   type GenesisFunding,
   genesisValidatorSet,
   type Rulebook,
+  type TrustedChain,
   type ValidatorSet,
 } from "../formats/index.js";
 import {
@@ -54,8 +55,17 @@ export const ASSET = 356;
 /** Gross rail with two-phase transfers, posted in part if the bank likes. */
 export const RAIL = 1;
 const CUSTOMERS = 3;
-const SETTLEMENT_FUNDING = 1_000_000n;
-const CUSTOMER_FUNDING = 100_000n;
+/** So little that accounts run dry and liquidity runs out now and then. */
+const SETTLEMENT_FUNDING = 60_000n;
+const CUSTOMER_FUNDING = 40_000n;
+/** Each bank's first customer stands just below the carry between two words; one, just below the largest balance. */
+const BELOW_A_CARRY = 2n ** 32n - 30_000n;
+const BELOW_THE_LARGEST = 2n ** 64n - 150_000n;
+
+function customerFunding(bank: number, customer: number): bigint {
+  if (customer > 0) return CUSTOMER_FUNDING;
+  return bank === 2 ? BELOW_THE_LARGEST : BELOW_A_CARRY;
+}
 
 const made = new Map<string, Consortium>();
 
@@ -83,9 +93,9 @@ function build(options: ConsortiumOptions): Consortium {
     accounts.push({ id: settlement, owner: number, asset: ASSET, kind: "settlement" });
     accounts.push({ id: clearing, owner: number, asset: ASSET, kind: "clearing" });
     funding.push({ debit: issuance, credit: settlement, amount: String(SETTLEMENT_FUNDING) });
-    for (const id of customers) {
+    for (const [index, id] of customers.entries()) {
       accounts.push({ id, owner: number, asset: ASSET, kind: "customer" });
-      funding.push({ debit: clearing, credit: id, amount: String(CUSTOMER_FUNDING) });
+      funding.push({ debit: clearing, credit: id, amount: String(customerFunding(number, index)) });
     }
   }
   const candidates = consensusKeys.map(({ publicKey, secretKey }, index) => ({
@@ -120,6 +130,13 @@ function build(options: ConsortiumOptions): Consortium {
   };
 }
 
+/** What an auditor makes of the genesis file. */
+export function trustedChain({ chainId, genesis, set }: Consortium): TrustedChain {
+  const verifierOf = ({ members }: ValidatorSet): SetVerifier =>
+    certificateScheme(genesis.scheme).verifiers(members.map(({ publicKey }) => publicKey));
+  return { chainId, name: genesis.name, set, verifier: verifierOf(set), sha256, verifierOf, followed: new Map() };
+}
+
 function makeBank(number: ParticipantNumber): SimulatedBank {
   const account = (name: string): Id128 => accountIdFromName(sha256, number, name);
   return {
@@ -150,7 +167,7 @@ const rulebook = (checkpointBlocks: number): Rulebook => ({
   defaultRail: RAIL,
   schemeDayOffsetSeconds: 19_800,
   checkpointBlocks,
-  expiriesPerBlockMax: 2,
+  expiriesPerBlockMax: 1,
   participantCaps: { accounts: 100, pendings: 50 },
 });
 

@@ -52,6 +52,9 @@ export function runEpochSeed(seed: number): SeedReport {
     violations: simulation.violations,
     height: simulation.height,
     events: simulation.events,
+    acts: [],
+    submissions: simulation.submissions,
+    coverage: simulation.coverage.counts,
     summary: `${JSON.stringify({ liar, wiped, adversaries, epoch: simulation.epoch })}\n${simulation.summary()}`,
   };
 }

@@ -1,7 +1,10 @@
 import { BEHAVIOUR_NAMES, type BehaviourName } from "./adversaries/index.js";
+import { DIRECTED_SCENARIOS } from "./directed-scenarios.js";
+import { FORGED_SCENARIOS } from "./forged-scenarios.js";
 import type { SimulatedNode } from "./node.js";
 import { Random } from "./random.js";
 import { Simulation, type SimulationOptions } from "./simulation.js";
+import { playTwinsCase, TwinsEnumeration } from "./twins.js";
 
 /** A history that somebody thought of, played with the details of a seed. */
 export interface Scenario {
@@ -95,6 +98,8 @@ function leaderDown(seed: number, validators: number): Simulation {
   for (const node of down) node.crash();
   simulation.runFor(3_000);
   demandProgress(simulation, 20, 20_000, "PACE-5: views of leaders that are away are left at once");
+  const left = simulation.coverage.counts.facts["timed out: leader-inactive"] ?? 0;
+  simulation.demand(left > 0, "PACE-5: a leader that is away is not waited for", () => simulation.summary());
   return demandSettled(simulation, down);
 }
 
@@ -191,7 +196,7 @@ function playTwins(seed: number, validators: number, count: number): Simulation 
   const simulation = start(seed, validators, { twins: indices });
   simulation.load(8, 8_000);
   const honest = simulation.honest;
-  for (let round = 0; round < 10 && simulation.violations.length === 0; round += 1) {
+  for (let round = 0; round < 10 && simulation.forks().length === 0; round += 1) {
     // Two sides of the network, each with its own life of every twin.
     const left = honest.filter(() => random.chance(0.5));
     for (const node of simulation.nodes) {
@@ -205,6 +210,19 @@ function playTwins(seed: number, validators: number, count: number): Simulation 
     simulation.runFor(random.between(0, 300));
   }
   return simulation.violations.length > 0 ? simulation : demandSettled(simulation);
+}
+
+/** Views of an enumerated history, and a step through all of them that has no factor in common with their number. */
+const ENUMERATED_VIEWS = 4;
+const ENUMERATION_STEP = 1_000_003;
+
+/**
+ * One of all histories of f twins in four views, the seed's: with four validators 8,192 seeds in a row play every one, with
+ * more a sample without repetition (attack 20).
+ */
+function twinsEnumerated(seed: number, validators: number): Simulation {
+  const enumeration = new TwinsEnumeration(validators, ENUMERATED_VIEWS);
+  return playTwinsCase(enumeration.at(((seed % enumeration.size) * ENUMERATION_STEP) % enumeration.size));
 }
 
 /** f + 1 twins: more than can be borne, and the checkers have to see it (attack 21). */
@@ -265,18 +283,83 @@ function hailstorm(seed: number, validators: number): Simulation {
   return demandSettled(simulation);
 }
 
+/** Behaviours that sign what excludes itself, and say both to one machine. */
+const SELF_CONTRADICTING: readonly BehaviourName[] = ["conflicter", "masked-equivocator", "nuller"];
+
 /** One kind of Byzantine behaviour by f validators, while the network is good: the others go on. */
 const withBehaviour = (behaviour: BehaviourName) => (seed: number, validators: number) => {
   const random = new Random(seed, "scenario");
-  const liars = random.sample(
-    Array.from({ length: validators }, (_, index) => index),
-    Math.floor((validators - 1) / 3),
-  );
-  const adversaries = Object.fromEntries(liars.map((index) => [index, [behaviour]]));
-  const simulation = start(seed, validators, { adversaries, network: { delayMs: [0.5, 15] } });
+  const simulation = start(seed, validators, {
+    adversaries: sameBehaviours(random, validators, [behaviour]),
+    network: { delayMs: [0.5, 15] },
+  });
   demandProgress(simulation, 12, 60_000, "LIVE-3: f liars do not stop the others");
+  if (SELF_CONTRADICTING.includes(behaviour)) {
+    const convicted = new Set(simulation.honest.flatMap(({ replica }) => replica?.evidence() ?? []).map(signerOf));
+    const liars = Object.keys(simulation.options.adversaries ?? {});
+    const detail = (): string => `convicted ${[...convicted].join()} of ${liars.join()}`;
+    simulation.demand(
+      convicted.size === liars.length,
+      "SAFE-10: who signs both of what excludes itself is convicted",
+      detail,
+    );
+  }
   return demandSettled(simulation, [], false);
 };
+
+const signerOf = ({ signer }: { readonly signer: number }): number => signer;
+
+/** The same for f validators. */
+function sameBehaviours(
+  random: Random,
+  validators: number,
+  behaviours: readonly BehaviourName[],
+): Record<number, readonly BehaviourName[]> {
+  const everybody = Array.from({ length: validators }, (_, index) => index);
+  const liars = random.sample(everybody, Math.floor((validators - 1) / 3));
+  return Object.fromEntries(liars.map((index) => [index, behaviours]));
+}
+
+/** What makes liars stronger together than apart. */
+const CONSPIRING: readonly BehaviourName[] = [
+  "accomplice",
+  "hoarder",
+  "yes-man",
+  "conjugate",
+  "nuller",
+  "tail-forker",
+  "claim-liar",
+  "repeater",
+  "certificate-withholder",
+  "proposal-withholder",
+];
+
+/** f colluders in one conspiracy, on a bad network between machines that crash; they never stop (attacks 18 to 22 and 47). */
+function conspiracy(seed: number, validators: number): Simulation {
+  const random = new Random(seed, "scenario");
+  const adversaries = sameBehaviours(random, validators, random.sample(CONSPIRING, 3));
+  const network = { delayMs: [0.5, random.pick([5, 40])] as const, lossRatio: random.pick([0, 0.1, 0.2]) };
+  const simulation = start(seed, validators, { adversaries, network });
+  simulation.load(8, 8_000);
+  for (let round = 0; round < 8 && simulation.violations.length === 0; round += 1) {
+    const { honest, nodes } = simulation;
+    const act = random.fraction();
+    const victim = random.pick(honest);
+    // Liars reach everybody, whatever befalls the others.
+    const left = honest.filter(() => random.chance(0.5));
+    const cut = (from: SimulatedNode, to: SimulatedNode): boolean =>
+      from.isHonest && to.isHonest && left.includes(from) !== left.includes(to);
+    if (act < 0.4) {
+      for (const from of nodes) {
+        for (const to of nodes) simulation.network.setLink(from, to, cut(from, to) ? "swallowing" : "up");
+      }
+    } else if (act < 0.7) victim.crash();
+    simulation.runFor(random.between(200, 1_500));
+    simulation.partition([nodes]);
+    victim.start();
+  }
+  return simulation.violations.length > 0 ? simulation : demandSettled(simulation, [], false);
+}
 
 export const SCENARIOS: readonly Scenario[] = [
   { name: "baseline", what: "no faults: everything final, then silence", run: baseline },
@@ -292,9 +375,17 @@ export const SCENARIOS: readonly Scenario[] = [
     run: wipedBeyondQuorum,
   },
   { name: "twins", what: "f validators run twice with one key", run: twins },
+  {
+    name: "twins-enumerated",
+    what: "every split of the network in the first views, with f validators that live twice",
+    run: twinsEnumerated,
+  },
   { name: "scattered-views", what: "machines sit in different views when the network heals", run: scatteredViews },
   { name: "slow-disk", what: "f disks take seconds for each write", run: slowDisk },
   { name: "hailstorm", what: "kills and restarts without end", run: hailstorm },
+  ...DIRECTED_SCENARIOS,
+  ...FORGED_SCENARIOS,
+  { name: "conspiracy", what: "f validators collude on a bad network", run: conspiracy },
   ...BEHAVIOUR_NAMES.map((name) => ({ name, what: `f validators: ${name}`, run: withBehaviour(name) })),
 ];
 
@@ -303,4 +394,25 @@ export const NEGATIVE_CONTROL: Scenario = {
   name: "too-many-twins",
   what: "f + 1 validators run twice with one key: a fork that the checkers report",
   run: tooManyTwins,
+};
+
+/** f + 1 accomplices show each half of the others a block of its own and vote for both (attacks 18 and 21). */
+function tooManyAccomplices(seed: number, validators: number): Simulation {
+  const random = new Random(seed, "scenario");
+  const everybody = Array.from({ length: validators }, (_, index) => index);
+  const liars = random.sample(everybody, Math.floor((validators - 1) / 3) + 1);
+  const adversaries = Object.fromEntries(liars.map((index) => [index, ["accomplice"] as const]));
+  const simulation = start(seed, validators, { adversaries });
+  simulation.load(8, 8_000);
+  for (let round = 0; round < 80 && simulation.forks().length === 0; round += 1) simulation.runFor(100);
+  // The other half's finality is on its way: certificates of both are what convicts.
+  simulation.runFor(500);
+  return simulation;
+}
+
+/** Also one that has to end badly. */
+export const COLLUDING_CONTROL: Scenario = {
+  name: "too-many-accomplices",
+  what: "f + 1 colluders back both blocks of a leader of theirs: a fork that the checkers report",
+  run: tooManyAccomplices,
 };

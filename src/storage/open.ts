@@ -9,6 +9,7 @@ import { NodeStore } from "./node-store.js";
 import { LOG_START, SegmentLog, syncDirectory } from "./segment-log.js";
 import { EMPTY_SNAPSHOT, encodeSnapshot, LAYOUT_VERSION, readSnapshot, type Snapshot, type Stamp } from "./snapshot.js";
 import type { LiveIndex } from "./staging.js";
+import { checkTables } from "./tables.js";
 import { encodeMeta, type PageDirectory, readDirectory, readMeta, readMetaVersion } from "./values.js";
 import { Witness } from "./witness.js";
 
@@ -19,7 +20,11 @@ export interface OpenStoreOptions {
   readonly chainId?: Digest;
   /** Bytes after which a log continues in a new file; default 256 MiB. */
   readonly segmentBytes?: number;
+  /** Bytes of LevelDB's tables, newest first, whose checksums are verified before use; default 256 MiB, about a second. */
+  readonly verifiedBytesMax?: number;
 }
+
+const VERIFIED_BYTES_MAX = 256 * 1_048_576;
 
 /**
  * Opens or makes the store of one node, repairs what a crash left half done, and checks that nothing that was
@@ -38,6 +43,7 @@ export async function openStore(options: OpenStoreOptions): Promise<NodeStore> {
   } catch (error) {
     throw classify(error, path);
   }
+  await checkTables(path, directory, options.verifiedBytesMax ?? VERIFIED_BYTES_MAX);
   const level = await Level.open(path, directory);
   try {
     if (level.getRaw(META_KEY) === undefined) await create(options, level);
@@ -50,13 +56,20 @@ export async function openStore(options: OpenStoreOptions): Promise<NodeStore> {
 
 /** LevelDB would begin anew, and delete its tables, where it misses its first file. */
 function assertNew(path: string, chainId: Digest | undefined): void {
-  if (existsSync(witnessFile(path))) Witness.open(path, witnessFile(path), 0);
-  if (existsSync(join(path, "batches"))) throw corrupt(path, "LevelDB's file CURRENT is missing");
+  assertNothingWritten(path, "LevelDB's file CURRENT is missing");
   if (chainId === undefined) throw new StoreError({ code: "STORE_MISSING", path });
+}
+
+/** The logs' directories are made once LevelDB has its description, and the witness counts from then on. */
+function assertNothingWritten(path: string, detail: string): void {
+  if (existsSync(witnessFile(path))) Witness.open(path, witnessFile(path), 0);
+  if (existsSync(join(path, "batches"))) throw corrupt(path, detail);
 }
 
 /** An interrupted creation is simply done again; its last step is the one that counts. */
 async function create({ path, chainId }: OpenStoreOptions, level: Level): Promise<void> {
+  // LevelDB does not miss a log that is gone as a whole, and the safety record may have been in it.
+  assertNothingWritten(path, "its description is missing");
   if (chainId === undefined || !(await level.isEmpty())) throw corrupt(path, "its description is missing");
   Witness.create(witnessFile(path));
   syncDirectory(path);

@@ -105,9 +105,18 @@ export class Staging {
   }
 }
 
-/** An admission promises the batch, a checkpoint promises the results below it: both wait for the disk. */
+/**
+ * An admission promises the batch, a checkpoint promises the results below it. And what the state counts and sums up
+ * must not be missing where a later state is there: after a power loss, of two writes that nobody waited for the first
+ * may be lost alone, since the kernel writes pages back in any order. So only results need not wait for the disk.
+ */
 const isDurable = (write: StoreWrite): boolean =>
-  write.durable || write.checkpoint !== undefined || (write.admitted ?? []).length > 0;
+  write.durable ||
+  write.checkpoint !== undefined ||
+  write.finalized !== undefined ||
+  COUNTED.some((part) => (write[part] ?? []).length > 0);
+
+const COUNTED = ["certificates", "proposals", "admitted", "dropAdmitted", "evidence"] as const;
 
 const digestOf = (key: Uint8Array): Digest => toHex(key.subarray(1)) as Digest;
 

@@ -9,10 +9,12 @@ import {
   encodeHeader,
   type Header,
   type VoteSubject,
+  verifyReceiptOn,
   voteBytes,
 } from "../../src/formats/index.js";
 import {
   type Digest,
+  type Height,
   type ParticipantNumber,
   toHex,
   utf8,
@@ -22,7 +24,7 @@ import {
   ZERO_DIGEST,
 } from "../../src/primitives/index.js";
 import { Queries } from "../../src/replica/index.js";
-import { type Simulation, simulate } from "../../src/simulator/index.js";
+import { forgeReceipts, Puppet, Random, Ring, type Simulation, simulate, trustedChain } from "../../src/simulator/index.js";
 import type { SimulatedNode } from "../../src/simulator/node.js";
 
 const LIAR = 3;
@@ -144,6 +146,32 @@ describe("attack 36: evidence is the same bytes everywhere", () => {
     for (const frame of [good, bad]) nodeAt(simulation, 0).deliver(LIAR as ValidatorIndex, "consensus", frame);
     simulation.runFor(50);
     expect(nodeAt(simulation, 0).replica?.evidence()).toEqual([]);
+  });
+});
+
+describe("SAFE-10: a badly signed vote does not hide what its signer says next", () => {
+  const C = "cc".repeat(32) as Digest;
+  const badly = (frame: Uint8Array): Uint8Array => {
+    const bad = frame.slice();
+    bad[bad.length - 2] = (bad[bad.length - 2] as number) ^ 1;
+    return bad;
+  };
+
+  test.each([
+    ["in the place of the first vote", ["bad C", "A", "B"]],
+    ["between the two", ["A", "bad C", "B"]],
+    ["several, and again", ["bad C", "bad B", "A", "bad C", "B"]],
+  ])("%s", (_where, words) => {
+    const simulation = simulate({ seed: 1, validators: 4, adversaries: { [LIAR]: [] } });
+    const victim = nodeAt(simulation, 0);
+    for (const word of words) {
+      const hash = { A, B, C }[word.slice(-1)] as Digest;
+      const frame = voteFrame(simulation, "PREPARE", view(3), hash);
+      victim.deliver(LIAR as ValidatorIndex, "consensus", word.startsWith("bad") ? badly(frame) : frame);
+    }
+    simulation.runFor(50);
+    expect(victim.replica?.evidence()).toMatchObject([{ signer: LIAR, view: 3, votes: [{ hash: A }, { hash: B }] }]);
+    expect(simulation.violations).toEqual([]);
   });
 });
 
@@ -283,5 +311,47 @@ describe("attacks 37 and 81: a peer at full speed with what is worth nothing", (
     expect(simulation.height - height).toBeGreaterThan(40);
     expect(simulation.settle(30_000), simulation.summary()).toBe(true);
     expect(simulation.violations).toEqual([]);
+  });
+});
+
+describe("attack 94: receipts that f colluders forge with all their keys", () => {
+  test("none verifies, while a quorum with its keys could make one: the signatures are what is checked", () => {
+    const simulation = simulate({ seed: 2, validators: 7 });
+    simulation.load(10, 3_000);
+    simulation.runFor(3_000);
+    expect(simulation.settle(30_000), simulation.summary()).toBe(true);
+    const { consortium } = simulation;
+    const { genesis, chainId, set } = consortium;
+    const { replica, store } = nodeAt(simulation, 0);
+    if (replica === undefined) throw new Error("it is up");
+    const genesisBytes = utf8(canonicalJson(genesis as unknown as CanonicalJson));
+    const queries = new Queries({
+      ...{ replica, store, genesis, chainId, genesisBytes },
+      participant: 1 as ParticipantNumber,
+      version: "1",
+    });
+    const scheme = certificateScheme("keyed-hash");
+    const trusted = trustedChain(consortium);
+    const height = simulation.ledger.chain.find(({ body }) => body.length > 0)?.header.height;
+    const [item] = queries.outcomes(height ?? (0 as Height), { from: 0, limit: 1 })?.items ?? [];
+    if (item?.type !== "transfer") throw new Error("the first block with batches orders a transfer");
+    const answer = queries.receipt(item.transfer.id);
+    if (answer.type !== "proven") throw new Error("it is final");
+    const genuine = utf8(canonicalJson(answer.proof));
+    expect(verifyReceiptOn(trusted, genuine).ok).toBe(true);
+    const forgedBy = (colluders: number): readonly (readonly [string, Uint8Array])[] => {
+      const ring = new Ring(consortium, scheme);
+      const puppets = Array.from({ length: colluders }, (_, index) => {
+        const options = { consortium, scheme, ring, behaviours: [], random: new Random(1, `forger ${index}`) };
+        return new Puppet({ ...options, index: (set.members.length - 1 - index) as ValidatorIndex });
+      });
+      return forgeReceipts(puppets[0] as Puppet, genuine);
+    };
+    const forged = forgedBy(2);
+    expect(forged.length).toBeGreaterThan(8);
+    expect(forged.filter(([, bytes]) => verifyReceiptOn(trusted, bytes).ok).map(([name]) => name)).toEqual([]);
+    // Whoever has the keys of a quorum has the ledger: the forger's own certificate is a certificate then.
+    const own = forgedBy(5).filter(([name]) => name.includes("certified"));
+    expect(own.map(([, bytes]) => verifyReceiptOn(trusted, bytes).ok)).toEqual([true]);
   });
 });

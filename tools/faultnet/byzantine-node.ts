@@ -64,12 +64,18 @@ const interpose: Interpose = ({ home: { genesis, chainId, validator }, keys, log
     trustsRecord: true,
     transport: {
       send(to, channel, frame) {
-        const frames = puppet.outgoing(indexOf(to), channel, frame);
-        return frames.map(([on, bytes]) => around.transport.send(to, on, bytes)).every(Boolean);
+        let isQueued = true;
+        for (const [on, bytes, delayMs] of puppet.outgoing(indexOf(to), channel, frame)) {
+          if (delayMs > 0) setTimeout(() => around.transport.send(to, on, bytes), delayMs).unref();
+          else isQueued = around.transport.send(to, on, bytes) && isQueued;
+        }
+        return isQueued;
       },
     },
     receive(from, channel, frame) {
-      puppet.heard(indexOf(from), frame);
+      for (const reaction of puppet.heard(indexOf(from), frame)) {
+        around.transport.send(participantAt(reaction.to), "consensus", reaction.frame);
+      }
       around.receive(from, channel, frame);
     },
   };

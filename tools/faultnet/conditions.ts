@@ -1,8 +1,8 @@
-import { SabhaClient } from "../../src/client/index.js";
 import { quantile } from "../local-network.js";
 import { type Conviction, convict } from "./culprits.js";
-import type { AskedNode } from "./final-state.js";
-import type { FaultEvent, History, NodeSample, Payment, Verdict } from "./history.js";
+import { type Delivery, deliveriesOf } from "./deliveries.js";
+import { type AskedNode, clientOf } from "./final-state.js";
+import type { FaultEvent, History, NodeSample, Verdict } from "./history.js";
 import { banksOf, type Check, type Scenario } from "./scenario.js";
 
 /** What pass conditions are judged by. */
@@ -35,6 +35,10 @@ async function judgeOne(check: Check, evidence: Evidence): Promise<readonly Verd
       return [throughput(check, evidence)];
     case "latency":
       return [latency(check, evidence)];
+    case "latency-kept":
+      return [latencyKept(check, evidence)];
+    case "overload":
+      return [overload(check, evidence)];
     case "busy-answers":
       return [busyAnswers(check, evidence)];
     case "recovery":
@@ -64,29 +68,22 @@ function historyVerdicts(
     });
 }
 
-/** One call's payments over all attempts. */
-interface Delivery {
-  readonly payments: readonly Payment[];
-  readonly firstAt: number;
-  readonly finalAt: number;
-}
+const deliveries = ({ history }: Evidence): readonly Delivery[] => deliveriesOf(history);
 
-/** Deliveries that were answered as final, by honest nodes and liars alike. */
-function deliveries({ history }: Evidence): readonly Delivery[] {
-  const first = new Map<string, number>();
-  const calls = new Map<number, readonly Payment[]>();
-  const done: Delivery[] = [];
-  for (const entry of history.entries) {
-    if (entry.type === "submit") {
-      calls.set(entry.call, entry.payments);
-      const id = entry.payments[0]?.id ?? "";
-      if (!first.has(id)) first.set(id, entry.at);
-    } else if (entry.type === "answer" && entry.results.every(({ status }) => status === "final")) {
-      const payments = calls.get(entry.call) ?? [];
-      done.push({ payments, firstAt: first.get(payments[0]?.id ?? "") ?? entry.at, finalAt: entry.at });
-    }
-  }
-  return done;
+const isWithin = (at: number | undefined, window: readonly [number, number]): boolean =>
+  at !== undefined && within(at, window);
+
+/** How long each call took that began in a window; one that never got its answer took until the end of the history. */
+function waits(
+  evidence: Evidence,
+  window: readonly [number, number],
+  priority: "any" | "usual" | "high",
+): readonly number[] {
+  const end = evidence.history.entries.at(-1)?.at ?? 0;
+  return deliveries(evidence)
+    .filter(({ firstAt }) => within(firstAt, window))
+    .filter(({ isUrgent }) => priority === "any" || (priority === "high") === isUrgent)
+    .map(({ firstAt, finalAt }) => (finalAt ?? end) - firstAt);
 }
 
 /** A window of the run on the history's clock. */
@@ -103,7 +100,7 @@ function throughput(check: Extract<Check, { check: "throughput" }>, evidence: Ev
   const seconds = check.during === undefined ? evidence.scenario.seconds : check.during[1] - check.during[0];
   const window = windowOf(evidence, check.during);
   const final = deliveries(evidence)
-    .filter(({ finalAt }) => within(finalAt, window))
+    .filter(({ finalAt }) => isWithin(finalAt, window))
     .reduce((sum, { payments }) => sum + payments.length, 0);
   const perSecond = final / seconds;
   return {
@@ -117,10 +114,7 @@ function throughput(check: Extract<Check, { check: "throughput" }>, evidence: Ev
 function latency(check: Extract<Check, { check: "latency" }>, evidence: Evidence): Verdict {
   const window = windowOf(evidence, check.during);
   const { priority } = check;
-  const samples = deliveries(evidence)
-    .filter(({ firstAt }) => within(firstAt, window))
-    .filter(({ payments }) => priority === "any" || (priority === "high") === (payments[0]?.priority ?? 0) > 0)
-    .map(({ firstAt, finalAt }) => finalAt - firstAt);
+  const samples = waits(evidence, window, priority);
   const value = quantile(samples, check.quantile);
   const whose = priority === "any" ? "" : ` of ${priority} priority`;
   return {
@@ -128,6 +122,38 @@ function latency(check: Extract<Check, { check: "latency" }>, evidence: Evidence
     ok: samples.length > 0 && value <= check.atMostMs,
     sentence: `${whole(value)} ms from first attempt to final at quantile ${check.quantile} of ${whole(samples.length)} calls${whose}${shown(check.during)}; at most ${check.atMostMs} ms wanted`,
     counts: { calls: samples.length, ms: Math.round(value) },
+  };
+}
+
+function latencyKept(check: Extract<Check, { check: "latency-kept" }>, evidence: Evidence): Verdict {
+  const { priority, quantile: share, atMostTimes } = check;
+  const before = waits(evidence, windowOf(evidence, check.before), priority);
+  const during = waits(evidence, windowOf(evidence, check.during), priority);
+  const [usually, then] = [quantile(before, share), quantile(during, share)];
+  const times = then / usually;
+  return {
+    name: `latency-kept-${priority}`,
+    ok: before.length > 0 && during.length > 0 && times <= atMostTimes,
+    sentence: `at quantile ${share} ${whole(during.length)} calls of ${priority} priority took ${whole(then)} ms${shown(check.during)} and ${whole(before.length)} took ${whole(usually)} ms${shown(check.before)}: ${times.toFixed(1)} times as long, at most ${atMostTimes} wanted`,
+    counts: { beforeMs: Math.round(usually), duringMs: Math.round(then) },
+  };
+}
+
+function overload(check: Extract<Check, { check: "overload" }>, evidence: Evidence): Verdict {
+  const window = windowOf(evidence, check.during);
+  let offered = 0;
+  for (const entry of evidence.history.entries) {
+    if (entry.type === "submit" && within(entry.at, window)) offered += entry.payments.length;
+  }
+  const final = deliveries(evidence)
+    .filter(({ finalAt }) => isWithin(finalAt, window))
+    .reduce((sum, { payments }) => sum + payments.length, 0);
+  const times = offered / Math.max(1, final);
+  return {
+    name: "overload",
+    ok: final > 0 && times >= check.atLeast,
+    sentence: `clients offered ${whole(offered)} payments, with repetitions, and ${whole(final)} became final${shown(check.during)}: ${times.toFixed(1)} times what was carried; wanted ${check.atLeast}`,
+    counts: { offered, final },
   };
 }
 
@@ -150,7 +176,7 @@ function recovery(check: Extract<Check, { check: "recovery" }>, evidence: Eviden
   const after = healed?.at ?? evidence.loadAt;
   const finals = deliveries(evidence)
     .filter(({ firstAt }) => firstAt >= after)
-    .map(({ finalAt }) => finalAt);
+    .flatMap(({ finalAt }) => finalAt ?? []);
   const tookMs = Math.min(...finals) - after;
   const ok = finals.length > 0 && tookMs <= check.withinSeconds * 1_000;
   const took = finals.length === 0 ? "nothing new became final" : `a new payment was final ${whole(tookMs)} ms`;
@@ -210,8 +236,8 @@ function blocks(check: Extract<Check, { check: "blocks" }>, evidence: Evidence):
 async function signedEvidence(check: Extract<Check, { check: "evidence" }>, evidence: Evidence): Promise<Verdict> {
   const accused = new Set<string>();
   let pairs = 0;
-  for (const { url } of evidence.nodes) {
-    const client = new SabhaClient({ url });
+  for (const node of evidence.nodes) {
+    const client = clientOf(node);
     for (const { name } of await client.getEvidence()) {
       accused.add(name);
       pairs += 1;
@@ -223,7 +249,7 @@ async function signedEvidence(check: Extract<Check, { check: "evidence" }>, evid
   return {
     name: "evidence",
     ok: innocent.length === 0 && accused.size >= check.atLeast,
-    sentence: `signed contradictions name ${[...accused].join(", ") || "nobody"}; wanted ${check.atLeast} or more of ${wanted.join(", ")}`,
+    sentence: `signed contradictions name ${[...accused].join(", ") || "nobody"}; wanted ${wanted.length === 0 ? "nobody" : `${check.atLeast} or more of ${wanted.join(", ")}`}`,
     counts: { accused: accused.size, pairs },
   };
 }

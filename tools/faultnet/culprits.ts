@@ -1,4 +1,4 @@
-import { type CertificateJson, SabhaClient } from "../../src/client/index.js";
+import type { CertificateJson, SabhaClient } from "../../src/client/index.js";
 import { certificateScheme, sha256 } from "../../src/crypto/index.js";
 import {
   bitmapOf,
@@ -12,7 +12,7 @@ import {
   verifyCertificate,
 } from "../../src/formats/index.js";
 import { type Digest, decode, type Epoch, fromHex, type View } from "../../src/primitives/index.js";
-import type { AskedNode } from "./final-state.js";
+import { type AskedNode, clientOf } from "./final-state.js";
 
 /** Two final blocks at one height, and who must have lied for both to be there. */
 export interface Conviction {
@@ -35,7 +35,7 @@ export interface Conviction {
  */
 export async function convict(nodes: readonly AskedNode[], genesisBytes: Uint8Array): Promise<readonly Conviction[]> {
   const court = new Court(genesisBytes);
-  const clients = nodes.map(({ name, url }) => ({ name, client: new SabhaClient({ url, timeoutMs: 20_000 }) }));
+  const clients = nodes.map((node) => ({ name: node.name, client: clientOf(node, { timeoutMs: 20_000 }) }));
   const convictions: Conviction[] = [];
   try {
     const [first, ...rest] = clients;

@@ -43,6 +43,8 @@ export interface FinalReceipt {
 export interface AskedNode {
   readonly name: string;
   readonly url: string;
+  /** Reads need one where a node does not listen on loopback. */
+  readonly token?: string;
 }
 
 export interface FinalState {
@@ -222,8 +224,14 @@ async function receiptOf(client: SabhaClient, id: string): Promise<Uint8Array | 
   }
 }
 
+/** A client for reads. */
+export const clientOf = (
+  { url, token }: AskedNode,
+  options: { readonly timeoutMs?: number; readonly retries?: number } = {},
+): SabhaClient => new SabhaClient({ url, ...(token === undefined ? {} : { token }), ...options });
+
 async function withClient<T>(node: AskedNode, use: (client: SabhaClient) => Promise<T>): Promise<T> {
-  const client = new SabhaClient({ url: node.url, timeoutMs: READ_MS, retries: 3 });
+  const client = clientOf(node, { timeoutMs: READ_MS, retries: 3 });
   try {
     return await use(client);
   } finally {

@@ -80,7 +80,7 @@ export function judge(
     checkBalances(fates, books, { dishonest, genesis }),
     checkReadsForward(history, honest, faults),
     checkReadsExplained(history, honest, { book: reference, genesis, faults }),
-    checkReceipts(state.receipts, books, genesisBytes),
+    checkReceipts(state, books, { genesisBytes, fates, dishonest }),
   ];
 }
 
@@ -89,6 +89,7 @@ function checkComplete(history: History, payments: number, reference: NodeBook |
   const findings = new Findings("history-complete");
   findings.count("entries", history.entries.length);
   findings.count("payments", payments);
+  if (payments === 0) findings.wrong("no client paid anything");
   if (history.dropped > 0) findings.wrong(`${history.dropped} entries found no room in the history`);
   if (reference !== undefined && reference.firstHeight > 1) {
     findings.wrong(`no node holds the blocks below height ${reference.firstHeight}`);

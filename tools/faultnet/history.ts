@@ -187,9 +187,20 @@ export interface NodeSample {
   readonly poolBytes?: number;
   /** Votes to leave a view since the process started. */
   readonly viewTimeouts?: number;
+  /** Disk flushes since the process started. */
+  readonly fsyncs?: number;
+  /** Steps of the store that waited for the disk since the last sample, where that is measured. */
+  readonly flushes?: Flushes;
   /** Of the process since the last sample, 1 for one whole core. */
   readonly cpuShare?: number;
   readonly residentBytes?: number;
+}
+
+/** How long steps of a store waited for the disk, queueing included. */
+export interface Flushes {
+  readonly count: number;
+  readonly sumMs: number;
+  readonly maxMs: number;
 }
 
 export type HistoryEntry = ClientEvent | FaultEvent | NodeSample;

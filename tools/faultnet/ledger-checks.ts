@@ -1,8 +1,8 @@
 import { verifyReceipt } from "../../src/client/proofs.js";
-import { parseGenesis, RESULT_CODES } from "../../src/formats/index.js";
+import { decodeTransfer, parseGenesis, RESULT_CODES } from "../../src/formats/index.js";
 import { type Fate, Findings, hasPaid, type NodeBook, participantOf } from "./fates.js";
-import type { FinalReceipt, FinalState } from "./final-state.js";
-import type { History, StatusReading, Verdict } from "./history.js";
+import type { FinalState } from "./final-state.js";
+import type { History, Payment, StatusReading, Verdict } from "./history.js";
 
 /** Debits and credits of an account, posted. */
 export interface Sums {
@@ -137,11 +137,19 @@ export function checkReachable(books: readonly NodeBook[], { goal, silent }: Fin
   );
 }
 
-/** Receipts that nodes handed out prove, with the genesis file alone, what the ledger says. */
+/** Receipts that nodes handed out prove, with the genesis file alone, what the ledger says and clients meant. */
 export function checkReceipts(
-  receipts: readonly FinalReceipt[],
+  { receipts }: Pick<FinalState, "receipts">,
   books: readonly NodeBook[],
-  genesisBytes: Uint8Array,
+  {
+    genesisBytes,
+    fates,
+    dishonest,
+  }: {
+    readonly genesisBytes: Uint8Array;
+    readonly fates: ReadonlyMap<string, Fate>;
+    readonly dishonest: ReadonlySet<number>;
+  },
 ): Verdict {
   const findings = new Findings("receipts-verify");
   for (const { node, id, bytes } of receipts) {
@@ -156,6 +164,8 @@ export function checkReceipts(
       findings.wrong(`the receipt of ${id} from ${node} fails its check ${verified.check}: ${verified.detail}`);
     } else if (verified.proven.id !== id) {
       findings.wrong(`the receipt of ${id} from ${node} is for ${verified.proven.id}`);
+    } else if (!dishonest.has(participantOf(id)) && !isOf(verified.proven.record, fates.get(id)?.payment)) {
+      findings.wrong(`the receipt of ${id} from ${node} proves another payment than the client sent`);
     } else if (found !== undefined) {
       const { code, height } = verified.proven.outcome;
       const result = RESULT_CODES[code]?.name;
@@ -166,5 +176,19 @@ export function checkReceipts(
       }
     }
   }
-  return findings.verdict((count) => `${count("receipts")} receipts verify offline with the genesis file alone`);
+  return findings.verdict(
+    (count) => `${count("receipts")} receipts verify offline with the genesis file alone, and prove what clients sent`,
+  );
+}
+
+/** Whether a record is the payment; a receipt that nobody asked for on a client's behalf is not judged. */
+function isOf(record: Uint8Array, payment: Payment | undefined): boolean {
+  if (payment === undefined) return true;
+  const { debitAccountId, creditAccountId, amount, priority } = decodeTransfer(record);
+  return (
+    debitAccountId === payment.debitAccountId &&
+    creditAccountId === payment.creditAccountId &&
+    amount === payment.amount &&
+    priority === payment.priority
+  );
 }

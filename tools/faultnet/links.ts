@@ -11,7 +11,12 @@ export interface Endpoint {
   readonly name: string;
   /** Port on which the process listens for validators. */
   readonly port: number;
+  /** Address on which it listens, and the one under which it finds its links; loopback where they are left out. */
+  readonly host?: string;
+  readonly gateway?: string;
 }
+
+const LOOPBACK = "127.0.0.1";
 
 interface Way extends Direction {
   isRefused: boolean;
@@ -38,9 +43,9 @@ export class Links {
     const there = this.#way(from.name, to.name);
     const back = this.#way(to.name, from.name);
     const isRefused = (): boolean => there.isRefused || back.isRefused || this.#isApart(from.name, to.name);
-    const proxy = new LinkProxy(to.port, { there, back, isRefused });
+    const proxy = new LinkProxy({ host: to.host ?? LOOPBACK, port: to.port }, { there, back, isRefused });
     this.#proxies.set(key(from.name, to.name), proxy);
-    return proxy.listen();
+    return proxy.listen(from.gateway ?? LOOPBACK);
   }
 
   /** Resets connections between two nodes and lets no new ones through. */

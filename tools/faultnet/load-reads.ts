@@ -3,9 +3,17 @@ import type { Account, ChainStatus, Transfer } from "../../src/client/index.js";
 import type { AccountReading, HistoryEntry, Recorder, TransferReading } from "./history.js";
 import { statusReading } from "./sampler.js";
 
+/** A node that answers reads. */
+interface Readable {
+  readonly name: string;
+  readonly url: string;
+  /** Bearer token; one that listens on loopback answers without. */
+  readonly token: string;
+}
+
 /** What readers ask, and whom. */
 export interface ReadingOptions {
-  readonly nodes: readonly { readonly name: string; readonly url: string }[];
+  readonly nodes: readonly Readable[];
   readonly recorder: Recorder;
   readonly accounts: readonly string[];
   /** Ids of recent payments; grows and changes meanwhile. */
@@ -40,19 +48,19 @@ export function startReading(options: ReadingOptions): { stop(): Promise<void> }
 
 /** Asks for the height, the thing, and the height again in one request, which a node answers in this order. */
 async function read(
-  node: { readonly name: string; readonly url: string },
+  node: Readable,
   turn: number,
   { recorder, accounts, recentTransfers }: ReadingOptions,
 ): Promise<HistoryEntry | undefined> {
   const by = { client: `reader@${node.name}`, node: node.name };
   const kind = turn % 3;
   if (kind === 0 || recentTransfers.length === 0) {
-    const [status] = (await ask(node.url, [["chain_getStatus", {}]])) as [ChainStatus];
+    const [status] = (await ask(node, [["chain_getStatus", {}]])) as [ChainStatus];
     return { type: "read-status", at: recorder.now(), ...by, status: statusReading(status) };
   }
   const ids = kind === 1 ? some(accounts, ACCOUNTS_PER_READ) : some(recentTransfers, TRANSFERS_PER_READ);
   const method = kind === 1 ? "ledger_getAccounts" : "ledger_getTransfers";
-  const answers = await ask(node.url, [
+  const answers = await ask(node, [
     ["chain_getStatus", {}],
     [method, { ids }],
     ["chain_getStatus", {}],
@@ -86,11 +94,14 @@ export function transferReading(transfer: Transfer): TransferReading {
 }
 
 /** Answers in the order of the questions. @throws {Error} if there is no answer, or an error among them */
-async function ask(url: string, questions: readonly (readonly [string, object])[]): Promise<readonly unknown[]> {
+async function ask(
+  { url, token }: Readable,
+  questions: readonly (readonly [string, object])[],
+): Promise<readonly unknown[]> {
   const requests = questions.map(([method, params], id) => ({ jsonrpc: "2.0", id, method, params }));
   const response = await fetch(url, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
     body: JSON.stringify(requests),
     signal: AbortSignal.timeout(PATIENCE_MS),
   });

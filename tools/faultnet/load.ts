@@ -24,6 +24,8 @@ export interface LoadProfile {
   /** Over all callers; absent: each calls again as soon as it has its answer. */
   readonly callsPerSecond?: number;
   readonly transfersPerCall: number;
+  /** The same for urgent calls; absent: as many. */
+  readonly urgentTransfersPerCall?: number;
   /** Share of the calls whose payments are urgent, 0 … 1. */
   readonly highPriorityShare: number;
   /** Share of the calls that are content with `admitted`. */
@@ -177,11 +179,12 @@ class Load implements RunningLoad {
   }
 
   #newPayments(payer: LoadNode): readonly Payment[] {
-    const { transfersPerCall, highPriorityShare } = this.#profile;
+    const { transfersPerCall, urgentTransfersPerCall, highPriorityShare } = this.#profile;
     const priority = Math.random() < highPriorityShare ? PRIORITY_HIGH : 0;
+    const length = priority > 0 ? (urgentTransfersPerCall ?? transfersPerCall) : transfersPerCall;
     const own = this.#customers.get(payer.participant) ?? [];
     const others = [...this.#customers].filter(([bank]) => bank !== payer.participant).map(([, accounts]) => accounts);
-    const payments = Array.from({ length: transfersPerCall }, (): Payment => {
+    const payments = Array.from({ length }, (): Payment => {
       return {
         id: newTransferId(payer.participant),
         debitAccountId: pick(own),

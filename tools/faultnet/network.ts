@@ -3,7 +3,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePorts, LocalNetwork, sabha } from "../local-network.js";
 import { fillDisk, freeDisk, mountDisk, unmountDisk } from "./disks.js";
-import { type Distance, type Endpoint, Links } from "./links.js";
+import type { AskedNode } from "./final-state.js";
+import type { Flushes } from "./history.js";
+import type { Distance, Endpoint } from "./links.js";
+import { LinkThread } from "./links-thread.js";
+import { LOOPBACK, Namespaces, type Place } from "./namespaces.js";
 import { banksOf, type Scenario } from "./scenario.js";
 
 /** Runs beside each other begin to look for free ports in different places, below those that the system gives out. */
@@ -14,8 +18,9 @@ const SLOW_DISK_NODE = fileURLToPath(new URL("slow-disk-node.js", import.meta.ur
 const twinOf = (bank: string): string => `${bank}-twin`;
 
 /** What one instance of a run is: a process with a home. */
-interface Instance extends Endpoint {
+interface Instance extends Pick<Endpoint, "name" | "port"> {
   readonly bank: string;
+  readonly place: Place;
   /** Program in place of the command line. */
   readonly program: readonly string[] | undefined;
 }
@@ -27,24 +32,26 @@ interface Instance extends Endpoint {
 export class FaultNetwork {
   readonly directory: string;
   readonly processes: LocalNetwork;
-  readonly links: Links;
+  readonly links = new LinkThread();
   readonly #scenario: Scenario;
   readonly #instances: Instance[] = [];
   readonly #disks = new Map<string, string>();
+  readonly #flushes = new Map<string, Flushes>();
+  #isClosed = false;
 
-  private constructor(directory: string, scenario: Scenario) {
+  /** Nodes live in these, where that was asked for. */
+  readonly #namespaces: Namespaces | undefined;
+
+  private constructor(directory: string, scenario: Scenario, inNamespaces: boolean) {
+    this.#namespaces = inNamespaces ? new Namespaces() : undefined;
     this.directory = join(directory, "network");
     this.#scenario = scenario;
     this.processes = new LocalNetwork(this.directory);
-    this.links = new Links({
-      base: (from, to) => distance(scenario, bankOfInstance(from), bankOfInstance(to)),
-      isApart: (from, to) => this.#isApart(from, to),
-    });
   }
 
   /** Makes homes, proxies and disks; starts nothing yet. */
-  static async create(directory: string, scenario: Scenario): Promise<FaultNetwork> {
-    const network = new FaultNetwork(directory, scenario);
+  static async create(directory: string, scenario: Scenario, inNamespaces = false): Promise<FaultNetwork> {
+    const network = new FaultNetwork(directory, scenario, inNamespaces);
     await network.#create();
     return network;
   }
@@ -57,8 +64,21 @@ export class FaultNetwork {
     return this.#scenario.byzantine[bank] === undefined && !this.#twins.includes(bank);
   }
 
+  /** What is wrong from the beginning. */
+  get standingFaults(): readonly { readonly target: string; readonly text: string }[] {
+    const liars = Object.entries(this.#scenario.byzantine);
+    return [
+      ...liars.map(([bank, behaviours]) => ({ target: bank, text: `${bank} lies: ${behaviours.join(", ")}` })),
+      ...this.#twins.map((bank) => ({ target: bank, text: `${bank} lives twice` })),
+    ];
+  }
+
   url(bank: string): string {
     return this.processes.url(bank);
+  }
+
+  node(bank: string): AskedNode {
+    return { name: bank, url: this.url(bank), token: this.processes.token(bank) };
   }
 
   get genesis(): Uint8Array {
@@ -67,7 +87,17 @@ export class FaultNetwork {
 
   /** All processes of these banks. */
   launch(banks: readonly string[]): void {
-    for (const { name, program } of this.#of(banks)) this.processes.launch(name, program);
+    for (const { name, bank, program, place } of this.#of(banks)) {
+      const heard = (message: unknown): void => this.#onMessage(bank, message);
+      this.processes.launch(name, program, { heard, enter: place.enter });
+    }
+  }
+
+  /** What a bank's node told of its disk since the last call; only the program for slow disks tells. */
+  takeFlushes(bank: string): Flushes | undefined {
+    const flushes = this.#flushes.get(bank);
+    this.#flushes.delete(bank);
+    return flushes;
   }
 
   async untilReady(banks: readonly string[], limitMs: number): Promise<void> {
@@ -115,11 +145,14 @@ export class FaultNetwork {
 
   /** Ends every process and gives back ports and disks; a second time does nothing. */
   async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     for (const { name } of this.#instances) this.processes.signal(name, "SIGCONT");
     await Promise.all(this.#instances.map(({ name }) => this.processes.kill(name)));
     await this.links.close();
     for (const path of this.#disks.values()) unmountDisk(path);
     this.#disks.clear();
+    this.#namespaces?.close();
   }
 
   get #twins(): readonly string[] {
@@ -159,20 +192,30 @@ export class FaultNetwork {
     }
   }
 
+  #onMessage(bank: string, message: unknown): void {
+    const { count, sumMs, maxMs } = message as Flushes;
+    const known = this.#flushes.get(bank) ?? { count: 0, sumMs: 0, maxMs: 0 };
+    this.#flushes.set(bank, {
+      count: known.count + count,
+      sumMs: known.sumMs + sumMs,
+      maxMs: Math.max(known.maxMs, maxMs),
+    });
+  }
+
   #addInstance(bank: string, name: string, port: number): void {
     // A liar's two lives say what any node says, and do not mind what the other one signed.
     const behaviours = this.#scenario.byzantine[bank] ?? (this.#twins.includes(bank) ? [] : undefined);
-    const slow = this.#scenario.timeline.some(({ actions }) =>
-      actions.some((action) => action.do === "slow-disk" && banksOf(this.#scenario, action.of).includes(bank)),
-    );
+    // Where one disk is slowed, all are measured: who waits for it, and who does not.
+    const slow = this.#scenario.timeline.some(({ actions }) => actions.some((action) => action.do === "slow-disk"));
     const isLiar = behaviours !== undefined || this.#twins.includes(bank);
     const asLiar = [BYZANTINE_NODE, "--behaviours", (behaviours ?? []).join(",")];
     const program = isLiar ? asLiar : slow ? [SLOW_DISK_NODE] : undefined;
-    this.#instances.push({ name, bank, port, program });
+    const place = this.#namespaces?.add() ?? LOOPBACK;
+    this.#instances.push({ name, bank, port, program, place });
   }
 
   async #writeSettings(instance: Instance): Promise<void> {
-    const { timers, poolKilobytes } = this.#scenario;
+    const { timers, poolKilobytes, recordsPerBatch } = this.#scenario;
     const path = join(this.directory, instance.name, "config.yaml");
     let text = readFileSync(path, "utf8");
     const set = (option: string, value: string): void => {
@@ -180,24 +223,37 @@ export class FaultNetwork {
       if (!line.test(text)) throw new Error(`${path} has no option ${option}`);
       text = text.replace(line, `$1${option}: ${value}`);
     };
-    set("listen", JSON.stringify(`/ip4/127.0.0.1/tcp/${instance.port}`));
+    set("listen", JSON.stringify(`/ip4/${instance.place.host}/tcp/${instance.port}`));
+    set("host", JSON.stringify(instance.place.host));
     set("port", String(instance.port + 1));
     set("peersFile", '"peers.yaml"');
     set("profile", JSON.stringify(timers));
     if (poolKilobytes !== undefined) {
       set("bytesPerReplicaMax", String(poolKilobytes * 1_024));
-      // Several shared batches fit.
-      set("recordsMax", String(Math.min(4_096, poolKilobytes)));
+    }
+    if (poolKilobytes !== undefined || recordsPerBatch !== undefined) {
+      // Several shared batches fit into the pool.
+      set("recordsMax", String(recordsPerBatch ?? Math.min(4_096, poolKilobytes ?? 4_096)));
     }
     rmSync(path);
     writeFileSync(path, text);
     const lines: string[] = [];
     for (const bank of this.#scenario.banks) {
       if (bank === instance.bank) continue;
-      const port = await this.links.open(instance, this.#peerOf(instance, bank));
-      lines.push(`${bank}: [/ip4/127.0.0.1/tcp/${port}]\n`);
+      const port = await this.#openLink(instance, this.#peerOf(instance, bank));
+      lines.push(`${bank}: [/ip4/${instance.place.gateway}/tcp/${port}]\n`);
     }
     writeFileSync(join(this.directory, instance.name, "peers.yaml"), lines.join(""));
+  }
+
+  #openLink(from: Instance, to: Instance): Promise<number> {
+    return this.links.open({
+      from: endpointOf(from),
+      to: endpointOf(to),
+      there: distance(this.#scenario, from.bank, to.bank),
+      back: distance(this.#scenario, to.bank, from.bank),
+      isApart: this.#isApart(from.name, to.name),
+    });
   }
 
   /** Which process of a bank an instance dials: those on the twins' side know the second ones only. */
@@ -221,6 +277,8 @@ export class FaultNetwork {
     return isDouble && this.#isTwinSide(from) !== this.#isTwinSide(to);
   }
 }
+
+const endpointOf = ({ name, port, place: { host, gateway } }: Instance): Endpoint => ({ name, port, host, gateway });
 
 const bankOfInstance = (name: string): string => name.replace(/-twin$/, "");
 

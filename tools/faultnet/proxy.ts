@@ -33,20 +33,20 @@ const STALL_POLL_MS = 20;
 export class LinkProxy {
   readonly #server: Server;
   readonly #pairs = new Set<readonly [Socket, Socket]>();
-  readonly #targetPort: number;
+  readonly #target: { readonly host: string; readonly port: number };
   readonly #faults: LinkFaults;
 
-  constructor(targetPort: number, faults: LinkFaults) {
-    this.#targetPort = targetPort;
+  constructor(target: { readonly host: string; readonly port: number }, faults: LinkFaults) {
+    this.#target = target;
     this.#faults = faults;
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
-  /** @returns the port that was free */
-  listen(): Promise<number> {
+  /** @returns the port that was free at this address */
+  listen(host: string): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#server.once("error", reject);
-      this.#server.listen(0, "127.0.0.1", () => {
+      this.#server.listen(0, host, () => {
         const address = this.#server.address();
         if (address === null || typeof address === "string") reject(new Error("no port"));
         else resolve(address.port);
@@ -78,7 +78,7 @@ export class LinkProxy {
       near.resetAndDestroy();
       return;
     }
-    const far = connect({ port: this.#targetPort, host: "127.0.0.1" });
+    const far = connect({ ...this.#target });
     const pair = [near, far] as const;
     this.#pairs.add(pair);
     for (const [socket, other] of [pair, [far, near] as const]) {

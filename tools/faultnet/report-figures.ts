@@ -1,30 +1,31 @@
-import type { FaultEvent, History, NodeSample } from "./history.js";
+import type { History, NodeSample } from "./history.js";
+import { type Episode, episodesOf } from "./report-episodes.js";
+import {
+  type BankSummary,
+  banksOf,
+  behindOf,
+  type Phase,
+  phasesOf,
+  type Recovery,
+  recoveriesOf,
+} from "./report-summaries.js";
 
 /** One curve over time; `y` is null where there is nothing to show, and a line breaks there. */
 export interface Series {
   readonly name: string;
-  /** Seconds since the run began, and a value. */
+  /** Same colour as the curve before it, in dashes. */
+  readonly isDashed?: true;
+  /** Seconds since the load began, and a value. */
   readonly points: readonly (readonly [x: number, y: number | null])[];
-}
-
-/** A fault with its end, where something took it back. */
-export interface Episode {
-  readonly number: number;
-  /** A healing stands for itself where it ended nothing by itself. */
-  readonly nature: "fault" | "healing" | "remark";
-  readonly kind: string;
-  readonly target: string;
-  readonly text: string;
-  /** Seconds. */
-  readonly from: number;
-  readonly to: number | undefined;
 }
 
 /** Everything that a report shows of a run besides its verdicts. */
 export interface Figures {
+  /** Length of the run. */
   readonly seconds: number;
-  /** When the first node answered: pictures begin there, seconds. */
+  /** What pictures show, seconds since the load began: from when the first node answered to the end. */
   readonly from: number;
+  readonly to: number;
   readonly nodes: readonly string[];
   readonly payments: number;
   readonly attempts: number;
@@ -42,11 +43,18 @@ export interface Figures {
   readonly viewChanges: number;
   readonly blocks: number;
   readonly episodes: readonly Episode[];
+  readonly phases: readonly Phase[];
+  readonly recoveries: readonly Recovery[];
+  readonly banks: readonly BankSummary[];
   readonly series: {
     readonly throughput: readonly Series[];
     readonly latency: readonly Series[];
     readonly viewChanges: Series;
     readonly heights: readonly Series[];
+    /** Blocks behind the first node. */
+    readonly behind: readonly Series[];
+    /** Milliseconds per flush; empty where it was not measured. */
+    readonly flushes: readonly Series[];
     readonly cpu: readonly Series[];
     /** MiB. */
     readonly memory: readonly Series[];
@@ -58,13 +66,17 @@ const BUCKETS = 180;
 const BUCKET_SECONDS_MIN = 1;
 const MEBIBYTE = 1_048_576;
 
-/** Computes the figures of a run from its history. */
-export function figuresOf(history: History): Figures {
-  const seconds = Math.max(1, (history.entries.at(-1)?.at ?? 0) / 1_000);
-  const buckets = new Buckets(seconds);
+/** Computes the figures of a run from its history. @param loadAt when the load began, on the history's clock, ms */
+export function figuresOf(recorded: History, loadAt = 0): Figures {
+  const history = { ...recorded, entries: recorded.entries.map((entry) => ({ ...entry, at: entry.at - loadAt })) };
+  const { entries } = history;
+  const first = (entries[0]?.at ?? 0) / 1_000;
+  const to = Math.max(1, (entries.at(-1)?.at ?? 0) / 1_000);
+  const from = Math.min(to - 1, Math.floor(firstSignOfLife(history) / 1_000));
+  const buckets = new Buckets(from, to);
   const load = new LoadFigures(buckets);
-  for (const entry of history.entries) load.take(entry);
-  const samples = history.entries.filter((entry): entry is NodeSample => entry.type === "sample");
+  for (const entry of entries) load.take(entry);
+  const samples = entries.filter((entry): entry is NodeSample => entry.type === "sample");
   const nodes = history.nodes.map(({ name, isHonest }) => ({ name, label: isHonest ? name : `${name} (byzantine)` }));
   const perNode = (value: (sample: NodeSample) => number | undefined): readonly Series[] =>
     nodes.map(({ name, label }) => ({
@@ -75,18 +87,30 @@ export function figuresOf(history: History): Figures {
     }));
   const honest = history.nodes.filter(({ isHonest }) => isHonest).map(({ name }) => name);
   const timeouts = viewTimeouts(samples, honest, buckets);
+  const behind = behindOf(samples);
+  const hasFlushes = samples.some(({ flushes }) => flushes !== undefined && flushes.count > 0);
   return {
     ...load.totals(),
-    seconds,
-    from: Math.min(seconds - 1, Math.floor(firstSignOfLife(history) / 1_000)),
+    seconds: to - Math.min(0, first),
+    from,
+    to,
     nodes: nodes.map(({ label }) => label),
     viewChanges: timeouts.reduce((sum, value) => sum + value, 0),
     blocks: Math.max(0, ...samples.map(({ status }) => status?.height ?? 0)),
     episodes: episodesOf(history),
+    phases: phasesOf(history),
+    recoveries: recoveriesOf(history),
+    banks: banksOf(history),
     series: {
       ...load.series(),
       viewChanges: { name: "views voted out", points: timeouts.map((value, index) => [buckets.at(index), value]) },
       heights: perNode(({ status }) => status?.executedHeight),
+      behind: nodes.map(({ name, label }) => ({ name: label, points: behind.get(name) ?? [] })),
+      flushes: hasFlushes
+        ? perNode(({ flushes }) =>
+            flushes === undefined || flushes.count === 0 ? undefined : flushes.sumMs / flushes.count,
+          )
+        : [],
       cpu: perNode(({ cpuShare }) => cpuShare),
       memory: perNode(({ residentBytes }) => (residentBytes === undefined ? undefined : residentBytes / MEBIBYTE)),
     },
@@ -101,19 +125,22 @@ const firstSignOfLife = ({ entries }: History): number =>
 class Buckets {
   readonly count: number;
   readonly seconds: number;
+  readonly #from: number;
 
-  constructor(total: number) {
+  constructor(from: number, to: number) {
+    const total = to - from;
+    this.#from = from;
     this.seconds = Math.max(BUCKET_SECONDS_MIN, Math.ceil(total / BUCKETS));
     this.count = Math.max(1, Math.ceil(total / this.seconds));
   }
 
   of(atMs: number): number {
-    return Math.min(this.count - 1, Math.max(0, Math.floor(atMs / 1_000 / this.seconds)));
+    return Math.min(this.count - 1, Math.max(0, Math.floor((atMs / 1_000 - this.#from) / this.seconds)));
   }
 
   /** Middle of a bucket, seconds. */
   at(index: number): number {
-    return (index + 0.5) * this.seconds;
+    return this.#from + (index + 0.5) * this.seconds;
   }
 
   counters(): number[] {
@@ -121,7 +148,7 @@ class Buckets {
   }
 }
 
-interface Waiting {
+interface Pending {
   readonly since: number;
   readonly isUrgent: boolean;
 }
@@ -129,7 +156,7 @@ interface Waiting {
 /** What clients saw: counts, rates and waiting times. */
 class LoadFigures {
   readonly #buckets: Buckets;
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #waiting = new Map<string, Pending>();
   readonly #submitted: number[];
   readonly #final: number[];
   readonly #busy: number[];
@@ -233,9 +260,14 @@ class LoadFigures {
         ...(sum(this.#busy) > 0 ? [rate("answered busy", this.#busy)] : []),
       ],
       latency: [
-        latency("p50", this.#usual, 0.5),
-        latency("p99", this.#usual, 0.99),
-        ...(this.#urgent.some((some) => some.length > 0) ? [latency("urgent p99", this.#urgent, 0.99)] : []),
+        latency("usual p99", this.#usual, 0.99),
+        { ...latency("usual p50", this.#usual, 0.5), isDashed: true },
+        ...(this.#urgent.some((some) => some.length > 0)
+          ? [
+              latency("urgent p99", this.#urgent, 0.99),
+              { ...latency("urgent p50", this.#urgent, 0.5), isDashed: true as const },
+            ]
+          : []),
       ],
     };
   }
@@ -259,42 +291,6 @@ function viewTimeouts(samples: readonly NodeSample[], honest: readonly string[],
   }
   return most;
 }
-
-/** Kinds that say what was seen or done, and do no harm. */
-const REMARKS: ReadonlySet<string> = new Set(["note", "seen"]);
-
-/**
- * Gives each fault its end: when all its targets were healed, or when a fault of the same kind at the same target took its
- * place (another load, another delay).
- */
-export function episodesOf(history: History): readonly Episode[] {
-  const faults = history.entries.filter((entry): entry is FaultEvent => entry.type === "fault");
-  const all: { readonly fault: FaultEvent; to: number | undefined }[] = [];
-  let open: { readonly episode: (typeof all)[number]; readonly ill: Set<string> }[] = [];
-  for (const fault of faults) {
-    const targets = targetsOf(fault);
-    const before = open.length;
-    open = open.filter(({ episode, ill }) => {
-      if (fault.isHealing === true) for (const target of targets) ill.delete(target);
-      const isHealed = fault.isHealing === true && (ill.size === 0 || fault.target === "all");
-      const isReplaced = episode.fault.kind === fault.kind && episode.fault.target === fault.target;
-      if (isHealed || isReplaced) episode.to = fault.at / 1_000;
-      return !isHealed && !isReplaced;
-    });
-    if (fault.isHealing === true && open.length < before) continue;
-    const episode = { fault, to: undefined };
-    all.push(episode);
-    if (fault.isHealing !== true && !REMARKS.has(fault.kind)) open.push({ episode, ill: new Set(targets) });
-  }
-  return all.map(({ fault, to }, index) => {
-    const { kind, target, text, at, isHealing } = fault;
-    const nature = isHealing === true ? "healing" : REMARKS.has(kind) ? "remark" : "fault";
-    return { number: index + 1, nature, kind, target, text, from: at / 1_000, to };
-  });
-}
-
-/** Names of nodes; a set of links is one target. */
-const targetsOf = ({ target }: FaultEvent): readonly string[] => (target.includes("|") ? [target] : target.split(","));
 
 function add(counts: number[], index: number, by: number): void {
   counts[index] = (counts[index] ?? 0) + by;

@@ -1,6 +1,10 @@
 import type { Verdict } from "./history.js";
-import type { Figures } from "./report-figures.js";
+import type { Figures, Series } from "./report-figures.js";
 import { drawPlot, drawTimeline, escape, PLOT_WIDTH, type Plot } from "./report-plots.js";
+import { bankTable, phaseTable, recoveryTable } from "./report-tables.js";
+
+/** Nodes that are a block apart are level: only more is worth a picture. */
+const BEHIND_SHOWN = 4;
 
 /** What a report is about. */
 export interface ReportedScenario {
@@ -11,8 +15,8 @@ export interface ReportedScenario {
 
 /** One page that needs nothing else: no script, no style sheet, no font from elsewhere. */
 export function renderHtml(scenario: ReportedScenario, figures: Figures, verdicts: readonly Verdict[]): string {
-  const { from, seconds, episodes } = figures;
-  const axis = { from, seconds, episodes };
+  const { from, to, episodes } = figures;
+  const axis = { from, to, episodes };
   const failed = verdicts.filter(({ ok }) => !ok).length;
   const outcome =
     failed === 0
@@ -31,12 +35,16 @@ export function renderHtml(scenario: ReportedScenario, figures: Figures, verdict
 <h1>${escape(scenario.name)} ${outcome}</h1>
 ${scenario.story === undefined ? "" : `<p class="story">${escape(scenario.story)}</p>`}
 ${cards(figures)}
+${phaseTable(figures)}
 ${drawTimeline(axis)}
 ${plotsOf(figures)
   .map((plot) => drawPlot(plot, axis))
   .join("\n")}
 <h2>Verdicts</h2>
 ${verdictTable(verdicts)}
+${recoveryTable(figures)}
+<h2>By bank</h2>
+${bankTable(figures)}
 <h2>Injected faults</h2>
 ${faultTable(figures)}
 </main>
@@ -59,7 +67,7 @@ function plotsOf({ series, nodes }: Figures): readonly Plot[] {
       ...lines,
       scale: "log",
       title: "Latency",
-      unit: "ms from the first attempt to the final answer",
+      unit: "ms from the first attempt to the final answer, by the second of the answer",
       series: series.latency,
       height: 220,
     },
@@ -78,10 +86,36 @@ function plotsOf({ series, nodes }: Figures): readonly Plot[] {
       series: series.heights,
       height: nodes.length > 7 ? 240 : 210,
     },
+    ...(mostOf(series.behind) < BEHIND_SHOWN
+      ? []
+      : [
+          {
+            ...lines,
+            title: "Behind",
+            unit: "blocks that others had executed already",
+            series: series.behind,
+            height: 170,
+          },
+        ]),
+    ...(series.flushes.length === 0
+      ? []
+      : [
+          {
+            ...lines,
+            scale: "log" as const,
+            title: "Waiting for the disk",
+            unit: "ms per flush, mean",
+            series: series.flushes,
+            height: 200,
+          },
+        ]),
     { ...lines, title: "Processor time", unit: "cores", series: series.cpu, height: 180 },
     { ...lines, title: "Resident memory", unit: "MiB", series: series.memory, height: 180 },
   ];
 }
+
+const mostOf = (series: readonly Series[]): number =>
+  series.reduce((most, { points }) => points.reduce((high, [, y]) => Math.max(high, y ?? 0), most), 0);
 
 function cards(figures: Figures): string {
   const count = (value: number): string => value.toLocaleString("en");
@@ -90,8 +124,8 @@ function cards(figures: Figures): string {
     ["length", `${figures.seconds.toFixed(0)} s`],
     ["payments final / sent", `${count(figures.final)} / ${count(figures.payments)}`],
     ["mean rate", `${count(figures.transfersPerSecond)} /s`],
-    ["latency p50 / p99 / max", times(figures.latencyMs)],
-    ["urgent p50 / p99 / max", times(figures.urgentLatencyMs)],
+    ["usual: p50 / p99 / max", times(figures.latencyMs)],
+    ["urgent: p50 / p99 / max", times(figures.urgentLatencyMs)],
     ["blocks", count(figures.blocks)],
     ["views voted out", count(figures.viewChanges)],
     ["answered busy", count(figures.busyAnswers)],
@@ -137,7 +171,7 @@ h2 { font-size: 17px; margin: 26px 0 8px; }
 .badge.bad { background: #fde3e3; color: #b71c1c; }
 .cards { display: grid; grid-template-columns: repeat(5, 1fr); gap: 8px; margin: 12px 0 18px; }
 .card { border: 1px solid #dcdcdc; border-radius: 6px; padding: 8px 12px; background: #fafafa; }
-.card b { display: block; font-size: 16px; font-variant-numeric: tabular-nums; }
+.card b { display: block; font-size: 15px; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .card span { color: #5a5a5a; font-size: 12px; }
 svg { display: block; margin: 4px 0 10px; font-family: inherit; }
 svg text { fill: #1c1c1c; }
@@ -149,11 +183,12 @@ svg .mark { font-size: 11px; fill: #b71c1c; }
 svg .start { text-anchor: start; } svg .middle { text-anchor: middle; } svg .end { text-anchor: end; }
 svg .field { fill: #fcfcfc; stroke: #e2e2e2; }
 svg .grid { stroke: #e6e6e6; } svg .axis { stroke: #555; }
-table { border-collapse: collapse; width: 100%; }
+table { border-collapse: collapse; width: 100%; margin-bottom: 14px; }
 th { text-align: left; font-size: 12px; color: #5a5a5a; border-bottom: 2px solid #ccc; padding: 4px 10px; }
 td { border-bottom: 1px solid #e6e6e6; padding: 6px 10px; vertical-align: top; }
 td.name { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: 13px; white-space: nowrap; }
 td.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; width: 60px; }
+td.figure, th.figure { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 td.counts { color: #5a5a5a; font-size: 12px; max-width: 320px; }
 td.state { font-weight: 600; white-space: nowrap; }
 tr.ok td.state { color: #1b5e20; background: #e3f3e4; }

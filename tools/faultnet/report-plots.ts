@@ -1,4 +1,5 @@
-import type { Episode, Series } from "./report-figures.js";
+import type { Episode } from "./report-episodes.js";
+import type { Series } from "./report-figures.js";
 
 /** A picture over the time of the run. */
 export interface Plot {
@@ -13,10 +14,10 @@ export interface Plot {
   readonly height: number;
 }
 
-/** The stretch of the run that is shown, in seconds of its clock, and what happened in it. */
+/** The stretch of the run that is shown, seconds since the load began, and what happened in it. */
 export interface TimeAxis {
   readonly from: number;
-  readonly seconds: number;
+  readonly to: number;
   readonly episodes: readonly Episode[];
 }
 
@@ -41,6 +42,7 @@ const LANES_MAX = 16;
 const LANE = 20;
 const LABEL_MAX = 60;
 const BAR_MAX = 16;
+const DASHES = ' stroke-dasharray="4 3"';
 
 /** Draws curves or bars with axes, a legend, and the faults behind them. */
 export function drawPlot(plot: Plot, axis: TimeAxis): string {
@@ -55,12 +57,14 @@ export function drawPlot(plot: Plot, axis: TimeAxis): string {
       return `<line x1="${LEFT}" x2="${LEFT + INNER}" y1="${at}" y2="${at}" class="grid"/><text x="${LEFT - 8}" y="${at + 4}" class="tick end">${format(tick)}</text>`;
     })
     .join("");
-  const drawn = series.map((one, index) =>
-    plot.shape === "bars" ? bars(one, y, { axis, bottom, index }) : line(one, y, { axis, index }),
-  );
+  const colours = coloursOf(series);
+  const drawn = series.map((one, index) => {
+    const colour = colours[index] ?? "";
+    return plot.shape === "bars" ? bars(one, y, { axis, bottom, colour }) : line(one, y, { axis, colour });
+  });
   return `<svg width="${PLOT_WIDTH}" height="${height}" viewBox="0 0 ${PLOT_WIDTH} ${height}" role="img" aria-label="${escape(title)}">
 <text x="${LEFT}" y="20" class="title">${escape(title)}<tspan class="unit" dx="8">${escape(unit)}</tspan></text>
-${series.length > 1 ? legend(series, title, unit) : ""}
+${series.length > 1 ? legend(series) : ""}
 ${backdrop(axis, bottom)}${grid}
 ${timeTicks(axis, bottom)}
 ${drawn.join("\n")}
@@ -83,13 +87,13 @@ export function drawTimeline(axis: TimeAxis): string {
   const drawn = placed.map(({ episode, lane, hasRoom, barLeft, barWidth, textAt, anchor, text }) => {
     const top = TOP + lane * LANE + 3;
     const colour = COLOUR_OF[episode.nature];
-    const bar = `<rect x="${round(barLeft)}" y="${top}" width="${round(barWidth)}" height="14" rx="2" fill="${colour}" opacity="${episode.to === undefined ? 1 : 0.32}"/><rect x="${round(barLeft)}" y="${top}" width="3" height="14" fill="${colour}"/>`;
+    const bar = `<rect x="${round(barLeft)}" y="${top}" width="${round(barWidth)}" height="14" rx="2" fill="${colour}" opacity="0.32"/><rect x="${round(barLeft)}" y="${top}" width="3" height="14" fill="${colour}"/>`;
     return hasRoom
       ? `${bar}<text x="${round(textAt)}" y="${top + 11}" class="label ${anchor}">${escape(text)}</text>`
       : bar;
   });
   return `<svg width="${PLOT_WIDTH}" height="${height}" viewBox="0 0 ${PLOT_WIDTH} ${height}" role="img" aria-label="injected faults">
-<text x="${LEFT}" y="20" class="title">Injected faults<tspan class="unit" dx="8">${axis.episodes.length === 0 ? "none" : "numbers as in the list below; a bar ends where the fault was taken back"}</tspan></text>
+<text x="${LEFT}" y="20" class="title">Injected faults<tspan class="unit" dx="8">${axis.episodes.length === 0 ? "none" : "seconds since the load began; numbers as in the list below; a bar ends where the fault was taken back, or with the run"}</tspan></text>
 <rect x="${LEFT}" y="${TOP}" width="${INNER}" height="${bottom - TOP}" class="field"/>
 ${timeTicks(axis, bottom)}
 ${drawn.join("\n")}
@@ -98,7 +102,8 @@ ${drawn.join("\n")}
 
 function labelOf(episode: Episode, axis: TimeAxis) {
   const barLeft = xOf(axis, episode.from);
-  const barRight = Math.max(barLeft + 3, xOf(axis, episode.to ?? episode.from));
+  const end = episode.to ?? (episode.isLasting ? axis.to : episode.from);
+  const barRight = Math.max(barLeft + 3, xOf(axis, end));
   const whole = `${episode.number} ${episode.text}`;
   const text = whole.length > LABEL_MAX ? `${whole.slice(0, LABEL_MAX - 1)}…` : whole;
   const width = text.length * CHARACTER + 8;
@@ -132,21 +137,24 @@ function backdrop(axis: TimeAxis, bottom: number): string {
   return `<rect x="${LEFT}" y="${TOP}" width="${INNER}" height="${bottom - TOP}" class="field"/>${marks.join("")}`;
 }
 
-function legend(series: readonly Series[], title: string, unit: string): string {
-  let x = LEFT + (title.length + unit.length) * 7.2 + 60;
+/** At the right end of the title's line. */
+function legend(series: readonly Series[]): string {
+  const colours = coloursOf(series);
+  const widthOf = (name: string): number => 24 + name.length * CHARACTER + 18;
+  let x = LEFT + INNER - 8 - series.reduce((sum, { name }) => sum + widthOf(name), -18);
   return series
-    .map(({ name }, index) => {
-      const item = `<line x1="${round(x)}" x2="${round(x + 18)}" y1="16" y2="16" stroke="${colourOf(index)}" stroke-width="3"/><text x="${round(x + 24)}" y="20" class="label start">${escape(name)}</text>`;
-      x += 24 + name.length * CHARACTER + 22;
+    .map(({ name, isDashed }, index) => {
+      const item = `<line x1="${round(x)}" x2="${round(x + 18)}" y1="16" y2="16" stroke="${colours[index]}" stroke-width="2.4"${isDashed === true ? DASHES : ""}/><text x="${round(x + 24)}" y="20" class="label start">${escape(name)}</text>`;
+      x += widthOf(name);
       return item;
     })
     .join("");
 }
 
 function line(
-  { points }: Series,
+  { points, isDashed }: Series,
   y: (value: number) => number,
-  { axis, index }: { axis: TimeAxis; index: number },
+  { axis, colour }: { axis: TimeAxis; colour: string },
 ): string {
   let path = "";
   let isDown = false;
@@ -164,33 +172,33 @@ function line(
   });
   const dots = lonely.map((place) => {
     const [cx, cy] = place.split(" ");
-    return `<circle cx="${cx}" cy="${cy}" r="2" fill="${colourOf(index)}"/>`;
+    return `<circle cx="${cx}" cy="${cy}" r="2" fill="${colour}"/>`;
   });
-  return `<path d="${path}" fill="none" stroke="${colourOf(index)}" stroke-width="1.6" stroke-linejoin="round"/>${dots.join("")}`;
+  return `<path d="${path}" fill="none" stroke="${colour}" stroke-width="1.6" stroke-linejoin="round"${isDashed === true ? DASHES : ""}/>${dots.join("")}`;
 }
 
 function bars(
   { points }: Series,
   y: (value: number) => number,
-  { axis, bottom, index }: { axis: TimeAxis; bottom: number; index: number },
+  { axis, bottom, colour }: { axis: TimeAxis; bottom: number; colour: string },
 ): string {
   const width = Math.min(BAR_MAX, Math.max(2, (INNER / Math.max(1, points.length)) * 0.7));
   return points
     .filter(([seconds, value]) => value !== null && value > 0 && seconds >= axis.from)
     .map(([seconds, value]) => {
       const top = y(value ?? 0);
-      return `<rect x="${round(xOf(axis, seconds) - width / 2)}" y="${round(top)}" width="${round(width)}" height="${round(bottom - top)}" fill="${colourOf(index)}"/>`;
+      return `<rect x="${round(xOf(axis, seconds) - width / 2)}" y="${round(top)}" width="${round(width)}" height="${round(bottom - top)}" fill="${colour}"/>`;
     })
     .join("");
 }
 
 function timeTicks(axis: TimeAxis, bottom: number): string {
-  const step = niceStep((axis.seconds - axis.from) / 12);
+  const step = niceStep((axis.to - axis.from) / 12);
   const ticks: string[] = [];
-  for (let seconds = Math.ceil(axis.from / step) * step; seconds <= axis.seconds; seconds += step) {
+  for (let seconds = Math.ceil(axis.from / step) * step; seconds <= axis.to; seconds += step) {
     const x = round(xOf(axis, seconds));
     // The last one makes room for the unit.
-    const isLast = seconds + step > axis.seconds;
+    const isLast = seconds + step > axis.to;
     ticks.push(
       `<line x1="${x}" x2="${x}" y1="${bottom}" y2="${bottom + 5}" class="axis"/><text x="${x}" y="${bottom + 19}" class="tick middle">${format(seconds)}${isLast ? " s" : ""}</text>`,
     );
@@ -198,10 +206,18 @@ function timeTicks(axis: TimeAxis, bottom: number): string {
   return `<line x1="${LEFT}" x2="${LEFT + INNER}" y1="${bottom}" y2="${bottom}" class="axis"/>${ticks.join("")}`;
 }
 
-function xOf({ from, seconds: to }: TimeAxis, seconds: number): number {
+function xOf({ from, to }: TimeAxis, seconds: number): number {
   return LEFT + ((Math.min(Math.max(seconds, from), to) - from) / (to - from)) * INNER;
 }
-const colourOf = (index: number): string => COLOURS[index % COLOURS.length] as string;
+
+/** One colour per curve; a dashed one shares that of the curve before it. */
+function coloursOf(series: readonly Series[]): readonly string[] {
+  let own = -1;
+  return series.map(({ isDashed }) => {
+    if (isDashed !== true) own += 1;
+    return COLOURS[Math.max(0, own) % COLOURS.length] as string;
+  });
+}
 
 function yScale(
   scale: Plot["scale"],

@@ -1,6 +1,7 @@
 import type { Verdict } from "./history.js";
 import type { Figures } from "./report-figures.js";
 import type { ReportedScenario } from "./report-html.js";
+import { waiting } from "./report-tables.js";
 
 /** More faults than this are for the page. */
 const FAULTS_SHOWN = 24;
@@ -13,6 +14,10 @@ export function renderTerminal(scenario: ReportedScenario, figures: Figures, ver
     `${scenario.name}: ${failed === 0 ? "PASSED" : `FAILED, ${failed} of ${verdicts.length} verdicts broken`}`,
     "",
     ...figureLines(figures),
+    "",
+    "ms from first attempt to final: p50 / p99 / max (calls)",
+    ...phaseLines(figures),
+    ...diskLines(figures),
     "",
     "faults",
     ...faultLines(figures),
@@ -41,6 +46,24 @@ function figureLines(figures: Figures): readonly string[] {
     ["blocks, views voted out", `${count(figures.blocks)}, ${count(figures.viewChanges)}`],
   ];
   return rows.map(([label, value]) => `  ${label.padEnd(46)}${value}`);
+}
+
+function phaseLines({ phases }: Figures): readonly string[] {
+  return phases.map(
+    ({ name, usual, urgent }) => `  ${name.padEnd(10)}usual ${waiting(usual).padEnd(38)}urgent ${waiting(urgent)}`,
+  );
+}
+
+/** Where disks were measured: how long each bank's store waited for its own, and its customers for their payments. */
+function diskLines({ banks }: Figures): readonly string[] {
+  const lines = banks.flatMap(({ name, flushMs, waiting: own }) =>
+    flushMs === undefined
+      ? []
+      : [`  ${name.padEnd(10)}disk ${flushMs.mean} / ${flushMs.max} ms  `.padEnd(40) + `customers ${waiting(own)}`],
+  );
+  return lines.length === 0
+    ? []
+    : ["", "waiting for the disk per flush, mean / longest, and what customers saw", ...lines];
 }
 
 function faultLines({ episodes }: Figures): readonly string[] {

@@ -9,6 +9,10 @@ import { renderTerminal } from "./report-terminal.js";
 export interface ReportOptions {
   readonly scenario: ReportedScenario;
   readonly history: History;
+  /** When the load began, on the history's clock, ms. */
+  readonly loadAt?: number;
+  /** Of the whole run, from genesis to verdicts. */
+  readonly wallSeconds?: number;
   /** Of the history checker, and whatever conditions the scenario has besides. */
   readonly verdicts: readonly Verdict[];
   /** Made if it is not there; the files are named after the scenario. */
@@ -24,14 +28,15 @@ export interface WrittenReport {
 }
 
 /** Writes a run's report: figures, faults and verdicts as JSON, the same as a page, and as text for the terminal. */
-export async function writeReport({ scenario, history, verdicts, directory }: ReportOptions): Promise<WrittenReport> {
-  const figures = figuresOf(history);
+export async function writeReport(options: ReportOptions): Promise<WrittenReport> {
+  const { scenario, history, verdicts, directory, loadAt = 0, wallSeconds } = options;
+  const figures = figuresOf(history, loadAt);
   const file = (extension: string): string => join(directory, `${scenario.name}.${extension}`);
   mkdirSync(directory, { recursive: true });
   const jsonPath = file("json");
   const passed = verdicts.every(({ ok }) => ok);
   const { startedAt, nodes } = history;
-  const written = { scenario, passed, startedAt, nodes, verdicts, figures };
+  const written = { scenario, passed, wallSeconds, startedAt, nodes, verdicts, figures };
   writeFileSync(jsonPath, `${JSON.stringify(written, null, 1)}\n`);
   const htmlPath = file("html");
   writeFileSync(htmlPath, renderHtml(scenario, figures, verdicts));

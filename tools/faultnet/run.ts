@@ -31,9 +31,13 @@ export interface RunOptions {
   readonly say: (text: string) => void;
   /** Keep homes and logs of a run that passed, too. */
   readonly keep: boolean;
+  /** Every node in a network namespace of its own. */
+  readonly inNamespaces?: boolean;
 }
 
-const READY_MS = 90_000;
+const READY_MS = 150_000;
+/** Checked after a run, over all nodes, one at the least of each: portable code takes most of a second for one. */
+const RECEIPTS = 8;
 const AFTER_LAST_STEP_MS = 4_000;
 /** Longest life of a run beyond its load and its settling: then it is ended as failed. */
 const GRACE_SECONDS = 180;
@@ -44,7 +48,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   if (reason !== undefined) return { type: "skipped", reason };
   const started = performance.now();
   const directory = mkdtempSync(join(tmpdir(), `sabha-${scenario.name}-`));
-  const network = await FaultNetwork.create(directory, scenario);
+  const network = await FaultNetwork.create(directory, scenario, options.inNamespaces);
   const limitMs = (scenario.seconds + scenario.settleSeconds + GRACE_SECONDS) * 1_000;
   const overdue = new AbortController();
   try {
@@ -77,12 +81,17 @@ async function play(
   network.launch(scenario.banks);
   await network.untilReady(scenario.banks, READY_MS);
   const sampling = startSampling(
-    nodes.map(({ name, url }) => ({ name, url, pid: () => network.processes.pid(name) })),
+    nodes.map(({ name, url, token }) => ({
+      ...{ name, url, token },
+      pid: () => network.processes.pid(name),
+      takeFlushes: () => network.takeFlushes(name),
+    })),
     recorder,
   );
   const { genesis } = network;
   const load = startLoad({ nodes, genesis, recorder, profile: profileOf(scenario, scenario.load) });
   const loadAt = recorder.now();
+  for (const { target, text } of network.standingFaults) recorder.fault({ kind: "byzantine", target, text });
   say(`load for ${scenario.seconds} s, ${scenario.timeline.length} steps`);
   const performed = perform({ scenario, network, load, recorder, loadAt });
   // Whatever was healed last is given some time under load.
@@ -91,17 +100,18 @@ async function play(
     sleep(scenario.seconds * 1_000),
   ]);
   say("load ends; the nodes settle and are asked for everything");
+  recorder.fault({ kind: "note", target: "", text: "load ends" });
   await load.stop();
   const finalNodes = nodes
     .filter(({ name }) => network.isHonest(name) && network.processes.pid(name) !== 0)
-    .map(({ name, url }) => ({ name, url }));
+    .map(({ name, url, token }) => ({ name, url, token }));
   const settleMs = scenario.settleSeconds * 1_000;
   const history = recorder.history();
   const ofHistory = await checkHistory(history, {
     finalNodes,
     genesisBytes: genesis,
     settleMs,
-    receiptsPerNode: 4,
+    receiptsPerNode: Math.max(1, Math.round(RECEIPTS / Math.max(1, finalNodes.length))),
     askedAt: recorder.now(),
   });
   await sampling.stop();

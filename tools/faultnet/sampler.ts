@@ -1,13 +1,17 @@
 import { readFileSync } from "node:fs";
 import type { ChainStatus } from "../../src/client/index.js";
-import type { NodeSample, Recorder, StatusReading } from "./history.js";
+import type { Flushes, NodeSample, Recorder, StatusReading } from "./history.js";
 
 /** A node as the sampler sees it. */
 export interface SampledNode {
   readonly name: string;
   readonly url: string;
+  /** Bearer token; a node that listens on loopback answers without. */
+  readonly token: string;
   /** Process id now; undefined or 0 while there is none. */
   readonly pid: () => number | undefined;
+  /** What it told of its disk since the last call, where it tells. */
+  readonly takeFlushes?: () => Flushes | undefined;
 }
 
 const PERIOD_MS = 500;
@@ -56,7 +60,7 @@ class Sampler {
 
   async #sample(): Promise<void> {
     const at = this.#recorder.now();
-    const [status, metrics] = await Promise.all([readStatus(this.#node.url), readMetrics(this.#node.url)]);
+    const [status, metrics] = await Promise.all([readStatus(this.#node), readMetrics(this.#node)]);
     const sample: NodeSample = {
       type: "sample",
       at,
@@ -64,9 +68,15 @@ class Sampler {
       ready: metrics?.get("sabha_ready") === 1,
       ...(status === undefined ? {} : { status }),
       ...(metrics === undefined ? {} : measured(metrics)),
+      ...this.#disk(),
       ...this.#usage(at),
     };
     this.#recorder.add(sample);
+  }
+
+  #disk(): Pick<NodeSample, "flushes"> {
+    const flushes = this.#node.takeFlushes?.();
+    return flushes === undefined ? {} : { flushes };
   }
 
   /** What the operating system says of the process, which does not need its help. */
@@ -86,14 +96,15 @@ class Sampler {
 }
 
 function measured(metrics: ReadonlyMap<string, number>): Partial<NodeSample> {
-  const [peers, poolBatches, poolBytes] = ["peers_connected", "pool_batches", "pool_bytes"].map((name) =>
-    metrics.get(`sabha_${name}`),
+  const [peers, poolBatches, poolBytes, fsyncs] = ["peers_connected", "pool_batches", "pool_bytes", "store_fsyncs"].map(
+    (name) => metrics.get(`sabha_${name}`),
   );
   return {
     viewTimeouts: metrics.get("sabha_view_timeouts_total") ?? 0,
     ...(peers === undefined ? {} : { peers }),
     ...(poolBatches === undefined ? {} : { poolBatches }),
     ...(poolBytes === undefined ? {} : { poolBytes }),
+    ...(fsyncs === undefined ? {} : { fsyncs }),
   };
 }
 
@@ -103,11 +114,11 @@ export function statusReading(status: ChainStatus): StatusReading {
   return { height, executedHeight, view, finalizedHash, resultsRoot, stateHeight, stateRoot, syncing };
 }
 
-async function readStatus(url: string): Promise<StatusReading | undefined> {
+async function readStatus({ url, token }: SampledNode): Promise<StatusReading | undefined> {
   try {
     const response = await fetch(url, {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
       body: '{"jsonrpc":"2.0","id":1,"method":"chain_getStatus","params":{}}',
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
@@ -118,9 +129,12 @@ async function readStatus(url: string): Promise<StatusReading | undefined> {
   }
 }
 
-async function readMetrics(url: string): Promise<ReadonlyMap<string, number> | undefined> {
+async function readMetrics({ url, token }: SampledNode): Promise<ReadonlyMap<string, number> | undefined> {
   try {
-    const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(PATIENCE_MS) });
+    const response = await fetch(`${url}/metrics`, {
+      headers: { authorization: `Bearer ${token}` },
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
     return parseMetrics(await response.text());
   } catch {
     return undefined;

@@ -39,6 +39,8 @@ const load = z
     /** Over all callers; 0: each calls again as soon as it has its answer. */
     callsPerSecond: z.number().min(0).max(100_000),
     transfersPerCall: z.int().min(1).max(8_190),
+    /** Of urgent calls; as many as usual ones where it is left out. */
+    urgentTransfersPerCall: z.int().min(1).max(8_190),
     highPriorityShare: share,
     admittedShare: share,
     selfSignedShare: share,
@@ -95,7 +97,8 @@ const action = z.discriminatedUnion("do", [
   act("free-disk", { of: names }),
   act("slow-disk", { of: names, delayMs: milliseconds, jitterMs: milliseconds.default(0) }),
   act("misbehave", { of: names, really: z.boolean() }),
-  act("load", { change: load }),
+  /** With `isRelief`, the end of a rush: recovery counts from there. */
+  act("load", { change: load, isRelief: z.boolean().default(false) }),
   act("note", { text: z.string().max(80) }),
 ]);
 
@@ -107,7 +110,8 @@ const step = z.union([
 ]);
 
 /** From and to, in seconds since the load began; the whole run where it is left out. */
-const during = z.tuple([seconds, seconds]).optional();
+const window = z.tuple([seconds, seconds]);
+const during = window.optional();
 const demand = <K extends string, S extends z.ZodRawShape>(kind: K, shape: S) =>
   z.strictObject({ check: z.literal(kind), ...shape });
 
@@ -126,6 +130,16 @@ const check = z.discriminatedUnion("check", [
     quantile: share.default(0.99),
     atMostMs: z.number().min(0),
   }),
+  /** At this quantile calls take at most so many times as long as before: a ratio, which a slow machine does not change. */
+  demand("latency-kept", {
+    before: window,
+    during: window,
+    priority: z.enum(["any", "usual", "high"]).default("any"),
+    quantile: share.default(0.99),
+    atMostTimes: z.number().min(1),
+  }),
+  /** Payments offered, repetitions included, for each that becomes final. */
+  demand("overload", { during, atLeast: z.number().min(0) }),
   demand("busy-answers", { during, atLeast: count.default(0), atMost: count.optional() }),
   /** A call that began after the last fault was healed is final so soon after. */
   demand("recovery", { withinSeconds: seconds }),
@@ -150,6 +164,8 @@ const scenario = z.strictObject({
   disks: z.strictObject({ of: names, megabytes: z.int().min(8).max(1_024) }).optional(),
   /** Largest share of one node in the pool, kilobytes: a small one is full soon. */
   poolKilobytes: z.int().min(128).max(32_768).optional(),
+  /** Records after which a node signs what it shares among small calls; with 1, batches and so blocks fill up soonest. */
+  recordsPerBatch: z.int().min(1).max(8_190).optional(),
   links: links.prefault({}),
   byzantine: z.record(name, z.array(z.enum(BEHAVIOURS)).min(1)).default({}),
   /** Validators that run twice with one key; the second process and `sees` never meet the first and the rest. */

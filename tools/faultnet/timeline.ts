@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { SabhaClient } from "../../src/client/index.js";
+import type { SabhaClient } from "../../src/client/index.js";
+import { type AskedNode, clientOf } from "./final-state.js";
 import type { Recorder } from "./history.js";
 import type { RunningLoad } from "./load.js";
 import type { FaultNetwork } from "./network.js";
@@ -16,7 +17,7 @@ export interface Stage {
 }
 
 const POLL_MS = 100;
-const READY_MS = 60_000;
+const READY_MS = 90_000;
 
 /**
  * Performs a scenario's timeline, one step after the other.
@@ -63,25 +64,22 @@ class Player {
       await sleep(POLL_MS);
     }
     const states = await Promise.all(
-      this.#stage.scenario.banks.map(async (bank) => `${bank} ${await stateOf(network.url(bank))}`),
+      this.#stage.scenario.banks.map(async (bank) => `${bank} ${await stateOf(network.node(bank))}`),
     );
     this.missed.push(`${describe(condition)} did not hold within ${withinSeconds} s: ${states.join("; ")}`);
   }
 
   async #watch(condition: Condition): Promise<() => Promise<boolean>> {
     const { scenario, network } = this.#stage;
-    const all = async (
-      on: readonly string[],
-      holds: (url: string, bank: string) => Promise<boolean>,
-    ): Promise<boolean> =>
-      (await Promise.all(banksOf(scenario, on).map((bank) => holds(network.url(bank), bank)))).every(Boolean);
+    const all = async (on: readonly string[], holds: (node: AskedNode) => Promise<boolean>): Promise<boolean> =>
+      (await Promise.all(banksOf(scenario, on).map((bank) => holds(network.node(bank))))).every(Boolean);
     if ("halted" in condition) {
       const { on, missing, atLeast } = condition.halted;
       const wanted = banksOf(scenario, missing);
       const banks = banksOf(scenario, on);
       return async () => {
         const halts = await Promise.all(
-          banks.map(async (bank) => (await ask(network.url(bank), (client) => client.getConsensusStatus()))?.halt),
+          banks.map(async (bank) => (await ask(network.node(bank), (client) => client.getConsensusStatus()))?.halt),
         );
         const said = halts.filter((halt) => halt !== undefined && wanted.every((bank) => halt.missing.includes(bank)));
         return said.length >= (atLeast ?? banks.length);
@@ -90,15 +88,15 @@ class Player {
     if ("blocks" in condition) {
       const { on, more } = condition.blocks;
       const before = new Map<string, number>();
-      await all(on, async (url) => before.set(url, await heightOf(url)) !== undefined);
-      return () => all(on, async (url) => (await heightOf(url)) >= (before.get(url) ?? 0) + more);
+      await all(on, async (node) => before.set(node.name, await heightOf(node)) !== undefined);
+      return () => all(on, async (node) => (await heightOf(node)) >= (before.get(node.name) ?? 0) + more);
     }
     if ("ended" in condition) {
       const { on, code } = condition.ended;
-      return () => all(on, async (_url, bank) => network.processes.exitCode(bank) === code);
+      return () => all(on, async ({ name }) => network.processes.exitCode(name) === code);
     }
     return () =>
-      all(condition.ready.on, async (url) => (await fetch(`${url}/readyz`).catch(() => undefined))?.ok === true);
+      all(condition.ready.on, async ({ url }) => (await fetch(`${url}/readyz`).catch(() => undefined))?.ok === true);
   }
 
   async act(action: Action): Promise<void> {
@@ -111,7 +109,7 @@ class Player {
       case "load":
         this.#profile = { ...this.#profile, ...action.change };
         this.#stage.load.setProfile(profileOf(scenario, this.#profile));
-        return note("load", "", describeLoad(action.change));
+        return note("load", "", describeLoad(action.change), action.isRelief);
       case "cut":
       case "slow":
       case "reset":
@@ -211,7 +209,7 @@ class Player {
         return note("disk-free", target, `disk free: ${target}`, true);
       case "slow-disk":
         network.tell(banks, { delayMs: action.delayMs, jitterMs: action.jitterMs });
-        return note("slow-disk", target, `disk of ${target}: +${action.delayMs} ms`, action.delayMs === 0);
+        return note("slow-disk", target, describeDisk(target, action), action.delayMs === 0);
       case "misbehave":
         network.tell(banks, { misbehave: action.really });
         return note("misbehave", target, `${target} ${action.really ? "lies" : "behaves"}`, !action.really);
@@ -241,8 +239,16 @@ const describeLoad = ({ callers, callsPerSecond, transfersPerCall }: ScenarioLoa
     .filter(Boolean)
     .join(" ");
 
-async function ask<T>(url: string, question: (client: SabhaClient) => Promise<T>): Promise<T | undefined> {
-  const client = new SabhaClient({ url, timeoutMs: 2_000, retries: 0 });
+const describeDisk = (
+  target: string,
+  { delayMs, jitterMs }: { readonly delayMs: number; readonly jitterMs: number },
+): string =>
+  delayMs === 0
+    ? `disk of ${target} as before`
+    : `disk of ${target}: each flush +${delayMs} to ${delayMs + jitterMs} ms`;
+
+async function ask<T>(node: AskedNode, question: (client: SabhaClient) => Promise<T>): Promise<T | undefined> {
+  const client = clientOf(node, { timeoutMs: 2_000, retries: 0 });
   try {
     return await question(client);
   } catch {
@@ -252,11 +258,11 @@ async function ask<T>(url: string, question: (client: SabhaClient) => Promise<T>
   }
 }
 
-const heightOf = async (url: string): Promise<number> =>
-  (await ask(url, (client) => client.getStatus()))?.executedHeight ?? -1;
+const heightOf = async (node: AskedNode): Promise<number> =>
+  (await ask(node, (client) => client.getStatus()))?.executedHeight ?? -1;
 
-async function stateOf(url: string): Promise<string> {
-  const consensus = await ask(url, (client) => client.getConsensusStatus());
+async function stateOf(node: AskedNode): Promise<string> {
+  const consensus = await ask(node, (client) => client.getConsensusStatus());
   if (consensus === undefined) return "does not answer";
   const { finalizedHeight, view, halt } = consensus;
   return `height ${finalizedHeight} view ${view}${halt === undefined ? "" : ` halted, missing ${halt.missing.join(",") || "nobody"}`}`;

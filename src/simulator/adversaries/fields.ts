@@ -4,6 +4,9 @@ import type { Behaviour, Puppet } from "./puppet.js";
 
 /** Byzantine in single fields, in the manner of ByzzFuzz: one field of one message at a time, to some of the peers. */
 
+/** The message before of each kind, by liar. */
+const before = new WeakMap<Puppet, Map<Message["type"], Message>>();
+
 /** Leads to a number, a digest or bytes within a message. */
 type Path = readonly (string | number)[];
 
@@ -12,17 +15,24 @@ const ENTRIES_MAX = 4;
 const DIGEST_LENGTH = 64;
 
 /**
- * Any field of any message: a number one up or down or swapped with another, a digest or bytes replaced by
- * older ones of its own, by zeros or by random ones; signed again where a signature of its own covers it (attack 33).
+ * Any field of any message: a number one up or down or swapped with another, anything replaced by what stood there in the
+ * message before, a digest by zeros, by another block's or by a random one, bytes by almost the same; signed again where
+ * a signature of its own covers it (attack 33).
  */
 export const fieldMutator: Behaviour = {
   name: "field-mutator",
   rewrite(puppet, message) {
+    const earlier = before.get(puppet) ?? new Map<Message["type"], Message>();
+    const old = earlier.get(message.type);
+    before.set(puppet, earlier.set(message.type, message));
     if (!puppet.random.chance(0.3)) return [message];
     const paths = fieldsOf(message);
     if (paths.length === 0) return [message];
     const path = puppet.random.pick(paths);
-    const changed = withField(message, path, (value) => otherValue(puppet, message, value)) as Message;
+    const oldValue = path.reduce<unknown>(memberOf, old);
+    const changed = withField(message, path, (value) =>
+      isAlike(oldValue, value) && puppet.random.chance(0.3) ? oldValue : otherValue(puppet, message, value),
+    ) as Message;
     return [signedAgain(puppet, changed)];
   },
 };
@@ -64,7 +74,11 @@ function otherValue(puppet: Puppet, message: Message, value: unknown): unknown {
 }
 
 const memberOf = (value: unknown, name: string | number): unknown =>
-  (value as Readonly<Record<string | number, unknown>>)[name];
+  typeof value === "object" && value !== null ? (value as Readonly<Record<string | number, unknown>>)[name] : undefined;
+
+/** A value that an encoder would take in the other's place. */
+const isAlike = (one: unknown, other: unknown): boolean =>
+  typeof one === typeof other && one instanceof Uint8Array === other instanceof Uint8Array;
 
 /** What its own key can make good: a changed block is hashed and signed again, a changed vote signed. */
 function signedAgain(puppet: Puppet, message: Message): Message {

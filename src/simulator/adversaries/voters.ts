@@ -1,8 +1,8 @@
 import type { Message, Vote } from "../../consensus/index.js";
-import { type Digest, type Height, toHex, type View, ZERO_DIGEST } from "../../primitives/index.js";
+import { type Digest, toHex, type View, ZERO_DIGEST } from "../../primitives/index.js";
 import type { Behaviour } from "./puppet.js";
 
-/** Byzantine in a voter's part: contradictory, forged, withheld or endless messages. */
+/** Byzantine in a voter's part: contradictory, forged or repeated messages. */
 
 const voteMessage = (vote: Vote): Message => ({ type: "vote", vote });
 
@@ -14,6 +14,21 @@ export const conflicter: Behaviour = {
     const { kind, epoch, view } = message.vote;
     const other = voteMessage(puppet.vote({ kind, epoch, view, hash: toHex(puppet.random.bytes(32)) as Digest }));
     return puppet.random.chance(0.5) ? [message, other] : [other, message];
+  },
+};
+
+/**
+ * Hides that it votes for two blocks behind a vote that is badly signed: if that one kept the place of the first, the two
+ * that convict would never meet (SAFE-10).
+ */
+export const maskedEquivocator: Behaviour = {
+  name: "masked-equivocator",
+  rewrite(puppet, message) {
+    if (message.type !== "vote" || message.vote.kind === "TIMEOUT") return [message];
+    const { kind, epoch, view, signature } = message.vote;
+    const other = (): Vote => puppet.vote({ kind, epoch, view, hash: toHex(puppet.random.bytes(32)) as Digest });
+    const bad = { ...other(), signature: puppet.random.bytes(signature.length) };
+    return [voteMessage(bad), message, voteMessage(other())];
   },
 };
 
@@ -31,25 +46,6 @@ export const nuller: Behaviour = {
     if (kind !== "TIMEOUT" || hash === undefined) return [message];
     return [message, voteMessage(puppet.vote({ kind: "COMMIT", epoch, view, hash }))];
   },
-};
-
-/** Tells only some peers, others in each view, and never forwards a certificate. */
-export const selective: Behaviour = {
-  name: "selective",
-  rewrite(puppet, message, to) {
-    if (message.type === "certificate" || message.type === "commit-proof") return [];
-    if (message.type !== "proposal" && message.type !== "vote") return [message];
-    return (puppet.view * 7 + to * 3) % 4 < 2 ? [message] : [];
-  },
-};
-
-/** Proposes batches and blocks that it gives to nobody. */
-export const withholder: Behaviour = {
-  name: "withholder",
-  rewrite: (_puppet, message) =>
-    message.type === "push-batch" || message.type === "batches" || message.type === "blocks" || message.type === "range"
-      ? []
-      : [message],
 };
 
 /** Answers questions wrongly: flipped bits, bad signatures, other blocks, cut or unproven ranges (attacks 63 and 68). */
@@ -155,28 +151,5 @@ export const forger: Behaviour = {
       forged.push({ type: "commit-proof", proof: { prepare: { ...proof.prepare, view, hash: commit.hash }, commit } });
     }
     return forged;
-  },
-};
-
-/** Votes for views far ahead, heights that nobody has, requests without end (attacks 41, 42, 62 and 71). */
-export const flooder: Behaviour = {
-  name: "flooder",
-  volunteer(puppet) {
-    const epoch = puppet.consortium.set.epoch;
-    const ahead = (by: number): View => Math.min(puppet.view + by, Number.MAX_SAFE_INTEGER) as View;
-    const votes = [1, 2, 9, puppet.random.integer(10, 1_000), 2 ** 52].map((by) =>
-      voteMessage(puppet.vote({ kind: "TIMEOUT", epoch, view: ahead(by), hash: ZERO_DIGEST })),
-    );
-    const view = ahead(2 ** 52);
-    const hash = toHex(puppet.random.bytes(32)) as Digest;
-    return [
-      ...votes,
-      voteMessage(puppet.vote({ kind: "PREPARE", epoch, view: ahead(3), hash })),
-      { type: "status", status: { epoch, view, finalizedView: view, finalizedHeight: (2 ** 52) as Height } },
-      { type: "get-blocks", hash, count: 256 },
-      { type: "get-batches", digests: [hash] },
-      { type: "get-range", from: 1 as Height, count: 256 },
-      { type: "get-certificates", first: 1 as View, last: view },
-    ];
   },
 };

@@ -80,6 +80,11 @@ export class EpochVoteRules {
     this.#begin((header.nextSet ?? []).map(({ participant }) => participant));
   }
 
+  /** A machine calls a block final, by the votes of its own epoch. */
+  calledFinal(node: string, last: Block): void {
+    this.#epochs[last.header.epoch]?.rules.finalized(node, last);
+  }
+
   #begin(participants: readonly number[]): void {
     const members = [...participants].sort((left, right) => left - right);
     const at = (place: number): number => members[place] as number;

@@ -7,19 +7,27 @@ import {
   EMPTY_RANGE,
   encodeResultLeaf,
   type Genesis,
+  genesisValidatorSet,
   hashResultLeaf,
+  isSuccess,
+  makeValidatorSet,
+  parseBatch,
+  RESULT_CODES,
   treeHead,
 } from "../../formats/index.js";
 import { type Ledger, outcomeAt, outcomeCount } from "../../ledger/index.js";
-import { type Digest, toHex } from "../../primitives/index.js";
+import { type Digest, epoch as toEpoch, toHex } from "../../primitives/index.js";
 import type { StoreWrite } from "../../replica/index.js";
 import { BalanceReplay } from "./balance-replay.js";
 import { EpochRules } from "./epoch-rules.js";
+import { isDifference, ReferenceLedger } from "./reference-ledger.js";
 import type { Violations } from "./violations.js";
 
 /** How far non-empty blocks may outrun the claimed results; docs/protocol.md. */
 const K = 8;
 const CLOCK_AHEAD_MS = 500;
+/** How long before its end a batch may be ordered. */
+const NOT_AFTER_MS = 600_000;
 
 export interface LedgerRulesOptions {
   readonly genesis: Genesis;
@@ -49,11 +57,19 @@ export class LedgerRules {
   readonly #early: { readonly height: number; readonly claim: Claim }[] = [];
   readonly #replay: BalanceReplay;
   readonly #epochs: EpochRules;
+  /** Of the validators of the newest block's successor. */
+  #setHash: Digest;
+  /** Absent once a block orders a batch that nobody handed in. */
+  #reference: ReferenceLedger | undefined;
+  /** By digest: the codes that its records should have got. */
+  readonly codes = new Map<Digest, readonly number[]>();
 
   constructor(options: LedgerRulesOptions) {
     this.#options = options;
     this.#epochs = new EpochRules(options.violations);
     this.#replay = new BalanceReplay(options.genesis);
+    this.#reference = new ReferenceLedger(options.genesis);
+    this.#setHash = genesisValidatorSet(sha256, options.genesis).hash;
   }
 
   get height(): number {
@@ -112,6 +128,15 @@ export class LedgerRules {
       "SAFE-8: batches outrun results by at most K",
       at,
     );
+    violations.check(
+      header.chainId === chainId && header.valsetHash === this.#setHash,
+      "SAFE-6: a block names its chain and the validators of its epoch",
+      at,
+    );
+    if (header.nextSet !== undefined) {
+      this.#setHash = makeValidatorSet(sha256, toEpoch(header.epoch + 1), header.nextSet).hash;
+    }
+    this.#checkBatches(block, at);
     for (const { digest } of body) {
       const earlier = this.ordered.get(digest);
       violations.check(
@@ -124,6 +149,20 @@ export class LedgerRules {
     this.chain.push(block);
     if (body.length > 0) this.lastEventfulHeight = header.height;
     this.#checkClaim(header.height, header.executed);
+  }
+
+  /** What is ordered was handed in, is as long as the block says, and is ordered in its time. */
+  #checkBatches({ header, body }: Block, at: () => string): void {
+    const { violations, batch } = this.#options;
+    for (const { digest, size } of body) {
+      const bytes = batch(digest);
+      if (bytes === undefined) continue;
+      violations.check(bytes.length === size, "SAFE-6: a batch has the size that its block states", at);
+      const parsed = parseBatch(bytes);
+      if (!parsed.ok) continue;
+      const aheadMs = parsed.header.notAfter - header.timestamp;
+      violations.check(aheadMs >= 0 && aheadMs <= NOT_AFTER_MS, "SAFE-6: a batch is ordered in its time", at);
+    }
   }
 
   /** A certified claim is true, now or as soon as somebody executed so far. */
@@ -168,6 +207,7 @@ export class LedgerRules {
     this.#firstResult(execution, bytes);
     this.#epochs.executed(ledger.nextSet);
     this.#book(block, outcomes);
+    this.#judge(block, outcomes);
     const difference = this.#replay.difference(ledger);
     violations.check(difference === undefined, "balances follow from result codes", () => `${height}: ${difference}`);
   }
@@ -180,6 +220,44 @@ export class LedgerRules {
     this.#claims.push({ resultsRoot: toHex(treeHead(sha256, this.#range)) as Digest, stateHeight, stateRoot });
     for (const { height, claim } of this.#early.filter((early) => early.claim.height === leaf.height)) {
       this.#checkClaim(height, claim);
+    }
+  }
+
+  /** Every outcome is what the rules say of it, in their order, and there are no others (LEDG-4 … 19). */
+  #judge(block: Block, outcomes: Uint8Array): void {
+    const { violations } = this.#options;
+    const batches: Uint8Array[] = [];
+    for (const { digest } of block.body) {
+      const bytes = this.#options.batch(digest);
+      if (bytes === undefined) this.#reference = undefined;
+      else batches.push(bytes);
+    }
+    if (this.#reference === undefined) return;
+    const { height, timestamp } = block.header;
+    const expected = this.#reference.execute({ timestamp, batches });
+    for (const [index, { digest }] of block.body.entries()) this.codes.set(digest, expected.codes[index] ?? []);
+    const count = outcomeCount(outcomes);
+    violations.check(
+      count === expected.outcomes.length,
+      "LEDG-19: one outcome for each id used, account opened and expiry",
+      () => `height ${height}: ${count} where ${expected.outcomes.length} are due`,
+    );
+    for (const [index, due] of expected.outcomes.entries()) {
+      const outcome = outcomeAt(outcomes, index, (batch) => batches[batch] as Uint8Array);
+      const { code, participant, batchIndex, recordIndex, amount } = outcome ?? {};
+      const isDue =
+        (code === due.code || (isDifference(code ?? -1) && isDifference(due.code))) &&
+        participant === due.participant &&
+        batchIndex === due.batchIndex &&
+        recordIndex === due.recordIndex &&
+        (amount === due.amount || !isSuccess(due.code));
+      if (isDue) continue;
+      const nameOf = (result: number | undefined): string => RESULT_CODES[result ?? -1]?.name ?? "nothing";
+      violations.add(
+        "LEDG-7: results are what the rules say",
+        `height ${height}, outcome ${index}: ${nameOf(code)} of ${amount} where ${nameOf(due.code)} of ${due.amount} is due`,
+      );
+      return;
     }
   }
 

@@ -14,9 +14,15 @@ const VIOLATIONS_MAX = 64;
 export class Violations {
   readonly #found: Violation[] = [];
   readonly #now: () => number;
+  readonly #asked: (rule: string) => void;
 
-  constructor(now: () => number) {
+  /**
+   * @param now virtual time, ms
+   * @param asked hears of each rule that is checked
+   */
+  constructor(now: () => number, asked: (rule: string) => void = () => {}) {
     this.#now = now;
+    this.#asked = asked;
   }
 
   add(rule: string, detail: string): void {
@@ -25,6 +31,7 @@ export class Violations {
 
   /** States a rule. */
   check(holds: boolean, rule: string, detail: () => string): void {
+    this.#asked(rule);
     if (!holds) this.add(rule, detail());
   }
 

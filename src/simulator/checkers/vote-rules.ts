@@ -41,6 +41,8 @@ export class VoteRules {
   readonly #views = new Map<View, ViewVotes>();
   readonly #blocks = new Map<Digest, Block>();
   readonly #checkedCertificates = new Set<string>();
+  /** Block of the PrepareQC and of the CommitQC of a view, and whether it has a TC, as honest machines passed them on. */
+  readonly #certified = new Map<View, { PREPARE?: Digest; COMMIT?: Digest; TIMEOUT?: Digest }>();
   #lastFrame: { readonly frame: Uint8Array; readonly message: Message | undefined } | undefined;
 
   constructor(options: VoteRulesOptions) {
@@ -75,6 +77,25 @@ export class VoteRules {
     const message = decoded.value;
     if (message.type === "proposal") this.#blocks.set(message.proposal.block.hash, message.proposal.block);
     if (isHonest) this.#honestMessage(from, message, durable);
+  }
+
+  /** A machine calls a block final: a quorum has to have committed to it, or to what it was told of together with it. */
+  finalized(node: string, last: Block): void {
+    const { view } = last.header;
+    let count = this.#commitsTo(last);
+    // The end of an epoch may be final by an empty block behind it, which is never part of the ledger.
+    if (last.header.type === "CLOSING") {
+      for (const block of this.#blocks.values()) {
+        if (block.header.closing?.hash === last.hash) count = Math.max(count, this.#commitsTo(block));
+      }
+    }
+    const rule = "SAFE-2: a final block has a quorum of COMMITs";
+    const detail = (): string => `${node}, view ${view}: ${count} honest COMMITs`;
+    this.#options.violations.check(count + this.#liars >= this.#quorum, rule, detail);
+  }
+
+  #commitsTo({ header, hash }: Block): number {
+    return this.#views.get(header.view)?.commits.get(hash)?.size ?? 0;
   }
 
   /** The message of the frame last seen to leave, so that nobody decodes it twice. */
@@ -233,6 +254,19 @@ export class VoteRules {
       else violations.add("SAFE-2: honest signers really voted", who());
     }
     violations.check(count >= this.#quorum, "SAFE-2: a certificate has a quorum of signers", who);
+    const certified = this.#certified.get(view) ?? {};
+    this.#certified.set(view, certified);
+    const other = certified[kind];
+    violations.check(other === undefined || other === hash, "SAFE-1: one certificate per view and kind", who);
+    certified[kind] = hash;
+    const { PREPARE, COMMIT, TIMEOUT } = certified;
+    violations.check(
+      COMMIT === undefined || TIMEOUT === undefined,
+      "SAFE-1: never a CommitQC and a TC of one view",
+      who,
+    );
+    const isPair = COMMIT === undefined || PREPARE === undefined || COMMIT === PREPARE;
+    violations.check(isPair, "SAFE-1: a CommitQC is on the block of its view's PrepareQC", who);
   }
 
   #hasVoted(signer: number, { kind, view, hash }: VoteSubject): boolean {

@@ -98,6 +98,8 @@ export const batch = (name: string, now = GENESIS_TIME): BatchInfo => ({
   size: 320,
   notAfter: now + 300_000,
   count: 1,
+  lane: "usual",
+  participant: participantNumber(1),
 });
 
 /**

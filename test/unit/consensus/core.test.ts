@@ -4,6 +4,7 @@ import {
   type AgreementMessage,
   type AgreementState,
   certificatesFor,
+  contradicted,
   type Effect,
   type Event,
   firstTimeoutMs,
@@ -25,6 +26,7 @@ import { batch, claimAt, core, digest, GENESIS_TIME } from "./core-cluster.js";
 
 const A = digest("block A");
 const B = digest("block B");
+const C = digest("block C");
 const feed = (state: AgreementState, event: Event, at = 10): Effect[] =>
   step(state, event, { at, wall: GENESIS_TIME + 1_000 + at });
 const receive = (state: AgreementState, from: number, message: AgreementMessage): Effect[] =>
@@ -126,6 +128,32 @@ describe("votes", () => {
     cast(state, 0, "PREPARE", 1);
     expect(kinds(cast(state, 0, "TIMEOUT", 1))).not.toContain("accuse");
     expect(kinds(cast(state, 0, "COMMIT", 1))).toContain("accuse");
+  });
+
+  test("SAFE-10: PREPARE of one block and COMMIT of another in one view are evidence", () => {
+    const state = core(3);
+    cast(state, 0, "PREPARE", 1, A);
+    expect(kinds(cast(state, 0, "COMMIT", 1, A))).not.toContain("accuse");
+    const other = core(3);
+    cast(other, 0, "PREPARE", 1, A);
+    const effects = cast(other, 0, "COMMIT", 1, B);
+    expect(effects.find(({ type }) => type === "accuse")).toMatchObject({ first: { hash: A }, second: { hash: B } });
+  });
+
+  test("SAFE-10: a held vote that turns out badly signed makes room, and what comes after it still convicts", () => {
+    const state = core(3);
+    const bad = { kind: "PREPARE", epoch: epoch(0), view: view(1), hash: C } as const;
+    cast(state, 0, "PREPARE", 1, C);
+    const next = { ...bad, hash: A, signer: 0 as ValidatorIndex };
+    expect(contradicted(state, next)).toMatchObject([{ hash: C, signer: 0 }]);
+    // The verifier found the held one bad before it lets the next one in.
+    feed(state, { type: "votes-checked", subject: bad, certificate: undefined, bad: [0 as ValidatorIndex] });
+    expect(contradicted(state, next)).toEqual([]);
+    expect(kinds(cast(state, 0, "PREPARE", 1, A))).not.toContain("accuse");
+    const effects = cast(state, 0, "PREPARE", 1, B);
+    expect(effects.find(({ type }) => type === "accuse")).toMatchObject({ first: { hash: A }, second: { hash: B } });
+    // Once convicted there is nothing more to check, whatever its signer sends.
+    expect(contradicted(state, { ...next, hash: C })).toEqual([]);
   });
 
   test("attacks 41 and 71, SAFE-9: votes far ahead are not kept, and the sender is told where we are", () => {

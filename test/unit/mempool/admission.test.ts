@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { TRANSFER_FIELDS } from "../../../src/formats/index.js";
-import { laneOf, provesPeerFault } from "../../../src/mempool/index.js";
+import { provesPeerFault } from "../../../src/mempool/index.js";
 import {
   BATCH_BYTES_MAX,
   NOT_AFTER_WINDOW_MS,
@@ -46,7 +46,7 @@ describe("what is admitted", () => {
       size: bytes.length,
       notAfter: NOW.wall + 60_000,
       count: 3,
-      lane: "payments",
+      lane: "usual",
       participant: 1,
     });
     expect([pool.size, pool.bytes]).toEqual([1, bytes.length]);
@@ -68,11 +68,6 @@ describe("what is admitted", () => {
     frame.fill(0);
     expect(pool.get(digest)).toEqual(bytes);
     expect(pool.get(digest)?.buffer.byteLength).toBe(bytes.length);
-  });
-
-  test("actions, governance and settlement have the lane of control", () => {
-    const kinds = ["create_accounts", "manage_accounts", "create_transfers", "govern", "settle_set"] as const;
-    expect(kinds.map(laneOf)).toEqual(["payments", "control", "payments", "control", "control"]);
   });
 });
 

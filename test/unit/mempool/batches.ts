@@ -28,6 +28,9 @@ export interface BatchPlan {
   readonly kind?: BatchKind;
   readonly count?: number;
   readonly records?: Uint8Array;
+  /** Of every transfer. */
+  readonly priority?: number;
+  readonly flags?: number;
   /** Distinguishes batches that are otherwise the same. */
   readonly salt?: number;
 }
@@ -40,6 +43,8 @@ export function batch(plan: BatchPlan = {}): { readonly bytes: Uint8Array; reado
   // Asset 1 of a transfer; actions are not transfers and have a verb instead.
   if (plan.kind === "manage_accounts") record[48] = 1;
   else record[TRANSFER_FIELDS.asset] = 1;
+  if (plan.priority !== undefined) record[TRANSFER_FIELDS.priority] = plan.priority;
+  if (plan.flags !== undefined) record[TRANSFER_FIELDS.flags] = plan.flags;
   const salt = new Uint8Array(32);
   new DataView(salt.buffer).setUint32(0, plan.salt ?? 0, true);
   return signBatch(

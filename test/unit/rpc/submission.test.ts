@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { TRANSFER_FIELDS } from "../../../src/formats/index.js";
 import type { Digest, Height } from "../../../src/primitives/index.js";
 import type { ReplicaFact, SubmitVerdict } from "../../../src/replica/index.js";
 import { type SubmissionLimits, Submitter } from "../../../src/rpc/index.js";
@@ -52,8 +53,25 @@ class Bench {
 
   /** A call of `count` records that are all `mark`. */
   call(mark: number, count: number, waitFor: "admitted" | "final" = "final", signal = new AbortController().signal) {
-    const records = new Uint8Array(count * 128).fill(mark);
+    const records = usual(mark, count);
     return this.submitter.submitRecords({ kind: "create_transfers", records, waitFor, timeoutMs: 1_000, signal });
+  }
+
+  /** A call of `count` records that are all `mark`, and urgent. */
+  urgent(mark: number, count: number) {
+    const records = new Uint8Array(count * 128).fill(mark);
+    for (let at = 0; at < records.length; at += 128) {
+      records[at + TRANSFER_FIELDS.priority] = 1;
+      records[at + TRANSFER_FIELDS.flags] = 0;
+    }
+    const signal = new AbortController().signal;
+    return this.submitter.submitRecords({
+      kind: "create_transfers",
+      records,
+      waitFor: "final",
+      timeoutMs: 1_000,
+      signal,
+    });
   }
 
   batch(mark: number, count: number, waitFor: "admitted" | "final" = "final", signal = new AbortController().signal) {
@@ -106,6 +124,14 @@ class Bench {
   }
 }
 
+function usual(mark: number, count: number): Uint8Array {
+  const records = new Uint8Array(count * 128).fill(mark);
+  for (let at = 0; at < records.length; at += 128) {
+    records.fill(0, at + TRANSFER_FIELDS.priority, at + TRANSFER_FIELDS.reserved);
+  }
+  return records;
+}
+
 const digestOf = (bytes: Uint8Array): Digest => Buffer.from(bytes).toString("base64") as Digest;
 
 describe("coalescing", () => {
@@ -145,6 +171,34 @@ describe("coalescing", () => {
     });
     bench.pass(0);
     expect(bench.marks()).toEqual([[1], [2]]);
+  });
+
+  test("urgent and usual calls never share a batch, and the urgent one is signed first", () => {
+    const bench = new Bench();
+    void bench.call(1, 2);
+    void bench.urgent(2, 1);
+    void bench.call(3, 1);
+    void bench.urgent(4, 1);
+    bench.pass(0);
+    expect(bench.marks()).toEqual([
+      [2, 4],
+      [1, 1, 3],
+    ]);
+  });
+
+  test("a shared batch stays within the records that one may have, and a larger call stands alone", () => {
+    const bench = new Bench({ flushRecords: 4 });
+    void bench.call(1, 3);
+    void bench.call(2, 3);
+    void bench.call(3, 6);
+    void bench.call(4, 1);
+    bench.pass(5);
+    expect(bench.marks().map(([mark, ...rest]) => [mark, rest.length + 1])).toEqual([
+      [1, 3],
+      [2, 3],
+      [3, 6],
+      [4, 1],
+    ]);
   });
 
   test("a batch may be ordered for five minutes", () => {
@@ -225,7 +279,7 @@ describe("answers", () => {
     bench.pass(0);
     bench.admit(0);
     bench.pass(1_000);
-    expect(await call).toMatchObject({ type: "timeout", digest: digestOf(new Uint8Array(128).fill(1)) });
+    expect(await call).toMatchObject({ type: "timeout", digest: digestOf(usual(1, 1)) });
     bench.execute(0, [0]);
   });
 
@@ -304,6 +358,19 @@ describe("bounds", () => {
     const next = bench.batch(1, 1);
     bench.execute(0, [0]);
     expect(await next).toMatchObject({ type: "final" });
+  });
+
+  test("a crowd of usual calls takes neither queue, nor slots, nor waiters of urgent ones", async () => {
+    const bench = new Bench({ queuedRecordsMax: 4, admissionsMax: 1, waitersMax: 3, flushRecords: 2 });
+    const crowd = Array.from({ length: 9 }, (_, mark) => bench.call(mark + 1, 2));
+    const busy = await Promise.all(crowd.slice(3));
+    expect(new Set(busy.map(({ type }) => type))).toEqual(new Set(["busy"]));
+    const urgent = bench.urgent(77, 1);
+    bench.pass(5);
+    const index = bench.marks().findIndex(([mark]) => mark === 77);
+    bench.admit(index);
+    bench.execute(index, [0]);
+    expect(await urgent).toMatchObject({ type: "final", results: ["posted"] });
   });
 
   test("a client that has gone does not take its admitted records with it", () => {

@@ -290,6 +290,19 @@ describe("attack 54: bit rot and misdirected writes", () => {
     },
   );
 
+  test.each(["gone", "empty"])(
+    "LevelDB's first log is %s: the store is no new one, for its record is lost",
+    async (how) => {
+      const path = temporaryDirectory();
+      await fill(path);
+      const [log] = dataFiles(join(path, "level")).filter(({ file }) => file.endsWith(".log"));
+      if (how === "gone") rmSync(log?.file ?? "");
+      else truncateSync(log?.file ?? "", 0);
+      expect(await faultOf(() => open(path))).toBe("STORE_CORRUPT");
+      expect(await faultOf(() => open(path))).toBe("STORE_CORRUPT");
+    },
+  );
+
   test("a lost certificate is missed at opening", async () => {
     const path = temporaryDirectory();
     await fill(path);

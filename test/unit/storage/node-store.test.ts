@@ -279,16 +279,32 @@ describe("order and merging", () => {
 
   test("changes that were not synced go along with the next synced write, once", async () => {
     const store = await open();
-    const proposals = [{ ...link(1).block, body: seededBytes(1, 50_000) }];
+    const finalized = { blocks: chain.map(({ block }) => block), head: link(12).head };
     const cost = async (step: StoreWrite): Promise<number> => {
       const before = store.counters.bytesWritten;
       await written(store, step);
       return store.counters.bytesWritten - before;
     };
-    expect(await cost({ durable: false, proposals })).toBeGreaterThan(50_000);
-    expect(await cost({ durable: false })).toBeLessThan(2_000);
-    expect(await cost({ durable: true })).toBeGreaterThan(50_000);
-    expect(await cost({ durable: true })).toBeLessThan(2_000);
+    await written(store, { durable: true, finalized });
+    const plain = await cost({ durable: true });
+    for (const { executed } of chain) await written(store, { durable: false, executed });
+    expect(await cost({ durable: false })).toBe(plain);
+    expect(await cost({ durable: true })).toBeGreaterThan(plain + 12 * 150);
+    expect(await cost({ durable: true })).toBe(plain);
+  });
+
+  test.each<[string, StoreWrite]>([
+    ["certificates", { durable: false, certificates: [certificate("TIMEOUT", 3)] }],
+    ["proposals", { durable: false, proposals: [link(2).block] }],
+    ["admissions", { durable: false, admitted: [seededBatch(1).digest] }],
+    ["dropped admissions", { durable: false, dropAdmitted: [seededBatch(1).digest] }],
+    ["finality", { durable: false, finalized: { blocks: [link(1).block], head: link(1).head } }],
+  ])("%s wait for the disk even if nobody asks, since the state of a later write counts them", async (_, step) => {
+    const store = await open();
+    await written(store, { durable: true, batches: [seededBatch(1)] });
+    const { fsyncs } = store.counters;
+    await written(store, step);
+    expect(store.counters.fsyncs).toBeGreaterThan(fsyncs);
   });
 
   test("pages are taken as they were when write was called", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { encodeReceipt } from "../../../src/formats/index.js";
+import { decodeTransfer, encodeReceipt } from "../../../src/formats/index.js";
 import type { FinalNode, FinalReceipt } from "../../../tools/faultnet/final-state.js";
 import {
   type AccountReading,
@@ -445,6 +445,20 @@ describe("what the history checker notices", () => {
       },
     ],
     [
+      "a header vouches for another state than a node has",
+      "one-chain-one-state",
+      (run) => {
+        blockOf(run, "CANARA", 5).claim.stateRoot = "another";
+      },
+    ],
+    [
+      "two nodes hold different blocks at a height",
+      "one-chain-one-state",
+      (run) => {
+        blockOf(run, "CANARA", 5).hash = "another";
+      },
+    ],
+    [
       "a node does not answer at the end",
       "nodes-level",
       (run) => {
@@ -464,6 +478,13 @@ describe("what the history checker notices", () => {
       "history-complete",
       (run) => {
         run.dropped = 1;
+      },
+    ],
+    [
+      "nobody paid",
+      "history-complete",
+      (run) => {
+        run.entries.splice(0, run.entries.length, ...run.entries.filter(({ type }) => type === "sample"));
       },
     ],
     [
@@ -489,6 +510,25 @@ describe("what the history checker notices", () => {
         run.receipts.push({ node: "ANDHRA", id: idOf(1, 1), bytes: encodeReceipt(chain.receipt()) });
       },
     ],
+    [
+      "a receipt proves a payment of another amount than the client sent",
+      "receipts-verify",
+      (run) => {
+        const sent = { ...paymentOf(1), ...provenPayment(), amount: "1" };
+        const by = { at: 1, client: "ANDHRA/0", node: "ANDHRA", call: 1_000 };
+        run.entries.push({ type: "submit", ...by, attempt: 1, waitFor: "final", payments: [sent] });
+        run.receipts.push({ node: "ANDHRA", id: provenId(), bytes: encodeReceipt(chain.receipt()) });
+      },
+    ],
+    [
+      "a receipt proves another result than the ledger has",
+      "receipts-verify",
+      (run) => {
+        const other = { ...transferOf(7), ...provenPayment(), result: "insufficient_funds", index: 1 };
+        blockOf(run, "ANDHRA", 7).transfers.push(other);
+        run.receipts.push({ node: "ANDHRA", id: provenId(), bytes: encodeReceipt(chain.receipt()) });
+      },
+    ],
   ])("%s", (_violation, broken, change) => {
     const run = soundRun();
     change(run);
@@ -507,6 +547,12 @@ describe("what the history checker notices", () => {
 
 /** Id of the record that the fixture's receipt is about. */
 const provenId = (): string => Buffer.from(chain.receipt().outcome.leaf.subarray(0, 16)).toString("hex");
+
+/** That record as a client would have sent it. */
+function provenPayment(): Payment {
+  const { id, debitAccountId, creditAccountId, amount, priority } = decodeTransfer(chain.receipt().outcome.leaf);
+  return { id, debitAccountId, creditAccountId, amount, priority };
+}
 
 /** The third payment as BARODA has it, in its block and by its id. */
 function spoilTransfer(run: Run, change: Partial<TransferReading>): void {

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { History, HistoryEntry, Verdict } from "../../../tools/faultnet/history.js";
 import { writeReport } from "../../../tools/faultnet/report.js";
-import { episodesOf, figuresOf } from "../../../tools/faultnet/report-figures.js";
+import { episodesOf } from "../../../tools/faultnet/report-episodes.js";
+import { figuresOf } from "../../../tools/faultnet/report-figures.js";
 import { renderHtml } from "../../../tools/faultnet/report-html.js";
 import { drawTimeline, linearTicks, logTicks } from "../../../tools/faultnet/report-plots.js";
 import { renderTerminal } from "../../../tools/faultnet/report-terminal.js";
@@ -116,6 +117,53 @@ test("a fault of several nodes lasts until the last is back, one of the same kin
   ]);
 });
 
+test("healed lines do not bring a killed node back", () => {
+  const fault = (at: number, kind: string, target: string, isHealing = false): HistoryEntry => ({
+    ...{ type: "fault", at: at * 1_000, kind, target, text: kind },
+    ...(isHealing ? { isHealing } : {}),
+  });
+  const faults = [fault(1, "kill", "SBI"), fault(2, "cut", "SBI | HDFC"), fault(3, "heal", "all", true)];
+  expect(episodesOf({ ...history, entries: faults })).toMatchObject([
+    { kind: "kill", from: 1, to: undefined },
+    { kind: "cut", from: 2, to: 3 },
+  ]);
+});
+
+describe("summaries", () => {
+  test("calls are counted where they began: before the first fault, until the last healing, after it", () => {
+    const { phases } = figuresOf(history);
+    const figures = phases.map(({ name, from, usual, urgent, busy }) => [name, from, usual.p50, urgent.p50, busy]);
+    expect(figures).toEqual([
+      ["before", 1, 200, 0, 0],
+      ["during", 2, 0, 3_000, 1],
+      ["after", 4, 100, 0, 0],
+    ]);
+  });
+
+  test("recovery counts from the healing to a payment that began after it, and until all nodes are level", () => {
+    expect(figuresOf(history).recoveries).toEqual([
+      { at: 4, text: "SBI is back", firstFinalMs: 2_100, levelMs: 3_000 },
+    ]);
+  });
+
+  test("every bank has the waiting of its own customers, and of its disk where it was measured", () => {
+    const flushes = { count: 4, sumMs: 100, maxMs: 60 };
+    const measured = entries.map((entry) => (entry.type === "sample" ? { ...entry, fsyncs: 9, flushes } : entry));
+    const { banks, series } = figuresOf({ ...history, entries: measured });
+    expect(banks[0]).toMatchObject({ name: "SBI", final: 3, busy: 1, fsyncs: 9 });
+    expect(banks[0]?.flushMs).toEqual({ count: 16, mean: 25, max: 60 });
+    expect(banks[1]).toMatchObject({ name: "HDFC (byzantine)", final: 0, flushMs: undefined });
+    expect(series.flushes[0]?.points[0]).toEqual([0, 25]);
+    expect(figuresOf(history).series.flushes).toEqual([]);
+  });
+
+  test("times are those since the load began", () => {
+    const late = { ...history, entries: entries.map((entry) => ({ ...entry, at: entry.at + 30_000 })) };
+    const { phases, episodes, to } = figuresOf(late, 30_000);
+    expect([phases[1]?.from, episodes[0]?.from, to]).toEqual([2, 2, 10]);
+  });
+});
+
 test("axes are divided at round numbers that hold all values", () => {
   expect(linearTicks([0, 37])).toEqual([0, 10, 20, 30, 40]);
   expect(linearTicks([])).toEqual([0, 0.5, 1]);
@@ -129,8 +177,9 @@ test("labels of faults at the same moment lie in lanes of their own", () => {
   const episodes = [1, 2, 3].map((number) => ({
     ...{ number, nature: "fault" as const, kind: "cut", target: "SBI", text: "links blink", from: 5 },
     to: undefined,
+    isLasting: false,
   }));
-  const heights = [...drawTimeline({ from: 0, seconds: 10, episodes }).matchAll(/y="(\d+)" class="label/g)].map(
+  const heights = [...drawTimeline({ from: 0, to: 10, episodes }).matchAll(/y="(\d+)" class="label/g)].map(
     ([, y]) => y,
   );
   expect(new Set(heights).size).toBe(3);

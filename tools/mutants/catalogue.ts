@@ -1,0 +1,9 @@
+import { LEDGER_MUTATIONS } from "./ledger.js";
+import type { Mutation } from "./mutation.js";
+import { PROGRESS_MUTATIONS } from "./progress.js";
+import { SAFETY } from "./safety.js";
+
+export { EQUIVALENTS } from "./equivalents.js";
+
+/** Every mutation that the simulator has to catch. */
+export const MUTATIONS: readonly Mutation[] = [...SAFETY, ...PROGRESS_MUTATIONS, ...LEDGER_MUTATIONS];
