@@ -14,7 +14,7 @@ export function rulebookChange(file: string): Change {
 }
 
 /** A card whose signatures hold. */
-export function readCard(file: string): Card {
+function readCard(file: string): Card {
   const parsed = parseCard(readInput(file, "the card"));
   return parsed.ok ? parsed.card : failWith(1, file, [parsed.problem]);
 }

@@ -78,7 +78,7 @@ function verify(file: string, flags: VerifyFlags, terminal: Terminal): void {
       ok: true,
       chainId: proven.chainId,
       id: proven.id,
-      outcome: { ...outcome, result: code.name },
+      outcome: { ...outcome, result: code.name, status: code.status, reason: code.reason },
       record,
       provenBy,
     });
@@ -90,6 +90,7 @@ function verify(file: string, flags: VerifyFlags, terminal: Terminal): void {
     ["id", proven.id],
     ["record", recordName(proven.record)],
     ["outcome", `${code.name}: ${code.meaning}`],
+    ["ISO 20022", [code.status, code.reason].filter((text) => text !== undefined).join(" ") || "unknown"],
     ...(record === undefined
       ? []
       : ([

@@ -5,5 +5,4 @@ export * from "./pacemaker.js";
 export * from "./record.js";
 export * from "./state.js";
 export * from "./step.js";
-export { isClosingDue } from "./succession.js";
 export { contradicted, isKnown } from "./tallies.js";

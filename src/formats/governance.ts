@@ -28,7 +28,7 @@ import type { ProposalKind } from "./rulebook.js";
  * own key: 0 id 16 · 16 type u8 (3) · 17 change u8 · 18 scopes u16 · 20 reserved 4 · 24 effective height
  * u64, 0 for this very block · 32 public key 32 · 64 reserved 64
  */
-export const GOVERN_TYPES = { proposal: 1, ballot: 2, key: 3 } as const;
+const GOVERN_TYPES = { proposal: 1, ballot: 2, key: 3 } as const;
 export type GovernType = keyof typeof GOVERN_TYPES;
 
 /** Offsets of the fields that execution reads in place. */

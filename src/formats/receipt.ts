@@ -74,7 +74,7 @@ const COMMIT_PROOF_BYTES_MAX = 8_192;
 const COUNT_MAX = 0xffff_ffff;
 
 /** Epochs that one proof may lead through. */
-export const PROOF_EPOCHS_MAX = 1_024;
+const PROOF_EPOCHS_MAX = 1_024;
 
 /**
  * A certified header out of stored parts.

@@ -63,10 +63,10 @@ export interface SettlementRow {
   readonly sum: bigint;
 }
 
-export const SETTLEMENT_ROW_BYTES = 32;
+const SETTLEMENT_ROW_BYTES = 32;
 
 /** Who pays and how much: the positive part goes from the reserve, the negative part to the settlement account. */
-export const netOf = ({ debits, credits }: Pick<SettlementPosition, "debits" | "credits">): bigint => debits - credits;
+const netOf = ({ debits, credits }: Pick<SettlementPosition, "debits" | "credits">): bigint => debits - credits;
 
 /** Record of a bank's leaf. */
 export function encodePosition(position: SettlementPosition): Uint8Array {

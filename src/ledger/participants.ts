@@ -24,7 +24,7 @@ export const PARTICIPANT_NEWEST_INDEX = 6;
 
 export const ROLE_AUTHORITY = 1;
 export const ROLE_BANK = 2;
-export const ROLE_OBSERVER = 3;
+const ROLE_OBSERVER = 3;
 const ROLES = { authority: ROLE_AUTHORITY, bank: ROLE_BANK, observer: ROLE_OBSERVER } as const;
 const ROLE_NAMES: readonly (ParticipantRole | undefined)[] = [undefined, "authority", "bank", "observer"];
 

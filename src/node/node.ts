@@ -6,7 +6,7 @@ import type { Successor } from "../formats/index.js";
 import { ProtocolVersionError } from "../ledger/index.js";
 import { MEMPOOL_LIMITS, type MempoolLimits } from "../mempool/index.js";
 import { type Network, NetworkError, type PeerOptions, startNetwork } from "../network/index.js";
-import type { ParticipantNumber } from "../primitives/index.js";
+import { type ParticipantNumber, toHex } from "../primitives/index.js";
 import { type Channel, type Ports, Replica, type ReplicaEvent, type Store, type Transport } from "../replica/index.js";
 import { createRpcServer, type RpcServer, RpcServerError } from "../rpc/index.js";
 import { type NodeStore, openStore, StoreError } from "../storage/index.js";
@@ -128,7 +128,7 @@ class Assembly {
 
   async start(): Promise<Node> {
     const { home, log, store } = this.#parts;
-    const votes = mayVote(home.path, homePath(home, home.config.data.dir));
+    const votes = mayVote(home.path, homePath(home, home.config.data.dir), toHex(this.#parts.keys.consensus.publicKey));
     if (!votes)
       log.error("the safety record of this key is lost: this node follows and does not vote (docs/operations.md)");
     const replica = this.#createReplica(votes);

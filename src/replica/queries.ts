@@ -220,7 +220,7 @@ export class Queries {
   consensusStatus(): ConsensusView {
     const { replica } = this.#options;
     const consensus = replica.consensus();
-    const set = this.#setOf(consensus.epoch);
+    const { set } = consensus;
     const n = set.members.length;
     const quorum = quorumOf(n);
     const validators = set.members.map((member, index) => {
@@ -254,7 +254,7 @@ export class Queries {
     }));
   }
 
-  /** Agreement is at most one epoch ahead of the head that is announced: in between, the newest known stands in. */
+  /** Evidence may be of an epoch whose anchor is not durable yet: until it is, the newest set that is stands in. */
   #setOf(epoch: Epoch): ValidatorSet {
     const { replica } = this.#options;
     const members = replica.membersOf(epoch) ?? replica.membersOf(replica.head().epoch);

@@ -373,6 +373,7 @@ export class Replica implements ReplicaView {
     const self = this.#ownIndex();
     return {
       epoch: setting.set.epoch,
+      set: setting.set,
       view: current,
       leader: leaderOf(setting, current),
       finalizedView: head.view,

@@ -1,4 +1,4 @@
-import type { Claim, EpochClose, ResultLeaf } from "../formats/index.js";
+import type { Claim, EpochClose, ResultLeaf, ValidatorSet } from "../formats/index.js";
 import type { OrderedBatch } from "../ledger/index.js";
 import type { Digest, Epoch, Height, ValidatorIndex, View } from "../primitives/index.js";
 import type { EpochMembers } from "./epochs.js";
@@ -82,6 +82,8 @@ export type ReplicaFact =
 
 export interface ReplicaConsensus {
   readonly epoch: Epoch;
+  /** Validators of that epoch. */
+  readonly set: ValidatorSet;
   readonly view: View;
   readonly leader: ValidatorIndex;
   readonly finalizedView: View;

@@ -35,6 +35,7 @@ export interface SimulatedBank {
   readonly number: ParticipantNumber;
   readonly keys: KeyPair;
   readonly settlement: Id128;
+  readonly reserve: Id128;
   readonly clearing: Id128;
   readonly customers: readonly Id128[];
 }
@@ -54,9 +55,15 @@ export interface Consortium {
 export const ASSET = 356;
 /** Gross rail with two-phase transfers, posted in part if the bank likes. */
 export const RAIL = 1;
+/** Net rail, cut every few minutes. */
+export const NET_RAIL = 2;
+/** Net rail on which the beneficiary's bank accepts within some seconds. */
+export const ACCEPTANCE_RAIL = 3;
+const WINDOW_SECONDS = 300;
 const CUSTOMERS = 3;
 /** So little that accounts run dry and liquidity runs out now and then. */
 const SETTLEMENT_FUNDING = 60_000n;
+const RESERVE_FUNDING = 40_000n;
 const CUSTOMER_FUNDING = 40_000n;
 /** Each bank's first customer stands just below the carry between two words; one, just below the largest balance. */
 const BELOW_A_CARRY = 2n ** 32n - 30_000n;
@@ -89,8 +96,10 @@ function build(options: ConsortiumOptions): Consortium {
   const issuance = accountIdFromName(sha256, authority.number, "issuance");
   const accounts: GenesisAccount[] = [{ id: issuance, owner: authority.number, asset: ASSET, kind: "issuance" }];
   const funding: GenesisFunding[] = [];
-  for (const { number, settlement, clearing, customers } of banks) {
+  for (const { number, settlement, reserve, clearing, customers } of banks) {
     accounts.push({ id: settlement, owner: number, asset: ASSET, kind: "settlement" });
+    accounts.push({ id: reserve, owner: number, asset: ASSET, kind: "reserve" });
+    funding.push({ debit: issuance, credit: reserve, amount: String(RESERVE_FUNDING) });
     accounts.push({ id: clearing, owner: number, asset: ASSET, kind: "clearing" });
     funding.push({ debit: issuance, credit: settlement, amount: String(SETTLEMENT_FUNDING) });
     for (const [index, id] of customers.entries()) {
@@ -143,6 +152,7 @@ function makeBank(number: ParticipantNumber): SimulatedBank {
     number,
     keys: ed25519.keysFromSeed(seedOf("bank", number)),
     settlement: account("settlement"),
+    reserve: account("reserve"),
     clearing: account("clearing"),
     customers: Array.from({ length: CUSTOMERS }, (_, index) => account(`customer-${index}`)),
   };
@@ -160,9 +170,19 @@ const participant = (
   keys: [{ publicKey: toHex(keys.publicKey), scopes: ["submit", "approve", "govern"] }],
 });
 
+const RAIL_COMMON = { minimum: "1", maximum: "50000", timeoutSecondsMax: 86_400 } as const;
+
 const rulebook = (checkpointBlocks: number): Rulebook => ({
   assets: [{ number: ASSET, code: "INR", exponent: 2 }],
-  rails: [{ number: RAIL, name: "IMPS", minimum: "1", maximum: "50000", timeoutSecondsMax: 86_400, partialPost: true }],
+  rails: [
+    { number: RAIL, name: "IMPS", ...RAIL_COMMON, partialPost: true },
+    { number: NET_RAIL, name: "NEFT", ...RAIL_COMMON, partialPost: true, settlement: "net", fee: "3" },
+    {
+      ...{ number: ACCEPTANCE_RAIL, name: "UPI", ...RAIL_COMMON, partialPost: false, settlement: "net" },
+      ...{ acceptance: true, turnaroundSeconds: 5 },
+    },
+  ],
+  windowTimes: Array.from({ length: 86_400 / WINDOW_SECONDS }, (_, index) => index * WINDOW_SECONDS),
   defaultAsset: ASSET,
   defaultRail: RAIL,
   schemeDayOffsetSeconds: 19_800,

@@ -1,7 +1,7 @@
-import type { Timing } from "../consensus/index.js";
+import type { Timing, Vote } from "../consensus/index.js";
 import { type Block, blockFromBytes, LAN_TIMING } from "../consensus/index.js";
 import { certificateScheme, type SchemeName, sha256 } from "../crypto/index.js";
-import { makeValidatorSet, RESULT_CODES, type ValidatorSet } from "../formats/index.js";
+import { makeValidatorSet, RESULT_CODES, type ValidatorSet, voteBytes } from "../formats/index.js";
 import { outcomeAt, outcomeCount } from "../ledger/index.js";
 import { MEMPOOL_LIMITS } from "../mempool/index.js";
 import {
@@ -163,6 +163,7 @@ export class Simulation {
       first: this.consortium.set.members.map(({ participant }) => participant),
       isHonest: (participant) => this.keepsItsWord(participant - 1),
       mayVote: (participant) => this.nodes[participant - 1]?.mayVote === true,
+      verifies: (vote) => this.#verifies(vote),
       violations: this.#violations,
     });
     this.ledger = new LedgerRules({
@@ -683,6 +684,16 @@ export class Simulation {
       const decoded = stored && blockFromBytes(sha256, stored.header, stored.body);
       if (decoded?.ok === true) this.#finalized(node, [decoded.value]);
     }
+  }
+
+  /** With real schemes, of which checks cost a hundred times more, the replicas' own checks have to do. */
+  #verifies(vote: Vote): boolean {
+    const set = vote.epoch === 0 ? this.consortium.set : this.#sets.get(vote.epoch);
+    if (set === undefined || (this.options.scheme ?? "keyed-hash") !== "keyed-hash") return true;
+    const { chainId } = this.consortium;
+    const keys = set.members.map(({ publicKey }) => publicKey);
+    const verifier = certificateScheme("keyed-hash").verifiers(keys);
+    return verifier.verifyVote(vote.signer, voteBytes(vote, { chainId, valsetHash: set.hash }), vote.signature);
   }
 
   #finalized(node: SimulatedNode, blocks: readonly Block[]): void {

@@ -10,6 +10,7 @@ const U32_MAX = 0xffff_ffff;
 const assetNumber = z.int().min(1).max(U32_MAX);
 const windowNumber = z.int().min(1).max(U32_MAX);
 
+type Position = ReturnType<NodeApi["settlements"]["positions"]>[number];
 type Report = NonNullable<ReturnType<NodeApi["settlements"]["report"]>>;
 
 /** Windows of net settlement. Where no asset is named, the rulebook's usual one is meant. */
@@ -60,19 +61,7 @@ export function settlementMethods(context: MethodContext): readonly Method[] {
               ...(params.asset === undefined ? {} : { asset: params.asset }),
               ...(params.participant === undefined ? {} : { participant: params.participant }),
             })
-            .map((position) => ({
-              asset: position.asset,
-              participant: position.participant,
-              openDebits: position.openDebits.toString(),
-              openCredits: position.openCredits.toString(),
-              pendingDebits: position.pendingDebits.toString(),
-              pendingCredits: position.pendingCredits.toString(),
-              closedDebits: position.closedDebits.toString(),
-              closedCredits: position.closedCredits.toString(),
-              exposure: position.exposure.toString(),
-              reserve: position.reserve.toString(),
-              ...(position.cap === undefined ? {} : { cap: position.cap.toString() }),
-            })),
+            .map(renderPosition),
         }),
     }),
     defineMethod(context, {
@@ -124,4 +113,18 @@ const renderDetail = (report: Report): schemas.WindowDetailJson => ({
     payments,
     ...(outcome === undefined ? {} : { outcome }),
   })),
+});
+
+const renderPosition = (position: Position): z.infer<typeof schemas.positions>["positions"][number] => ({
+  asset: position.asset,
+  participant: position.participant,
+  openDebits: position.openDebits.toString(),
+  openCredits: position.openCredits.toString(),
+  pendingDebits: position.pendingDebits.toString(),
+  pendingCredits: position.pendingCredits.toString(),
+  closedDebits: position.closedDebits.toString(),
+  closedCredits: position.closedCredits.toString(),
+  exposure: position.exposure.toString(),
+  reserve: position.reserve.toString(),
+  ...(position.cap === undefined ? {} : { cap: position.cap.toString() }),
 });

@@ -1,4 +1,4 @@
-import { type AgreementMessage, type Block, decodeMessage, type Message } from "../../consensus/index.js";
+import { type AgreementMessage, type Block, decodeMessage, type Message, type Vote } from "../../consensus/index.js";
 import { sha256 } from "../../crypto/index.js";
 import type { Header } from "../../formats/index.js";
 import type { NextSetView } from "../../ledger/index.js";
@@ -55,6 +55,8 @@ export interface EpochVoteRulesOptions {
   /** By participant. */
   readonly isHonest: (participant: number) => boolean;
   readonly mayVote: (participant: number) => boolean;
+  /** Whether a vote's signature is its signer's, under the set of the vote's own epoch. */
+  readonly verifies: (vote: Vote) => boolean;
   readonly violations: Violations;
 }
 
@@ -137,6 +139,8 @@ export class EpochVoteRules {
       violations.check(place >= 0, "EPOCH-4: only members of an epoch vote in it", who);
       const reached = durable.head?.epoch ?? 0;
       violations.check(reached >= inEpoch, "EPOCH-4: no vote before the anchor is final and durable", who);
+      const isGenuine = decoded.value.type !== "vote" || this.#options.verifies(decoded.value.vote);
+      violations.check(isGenuine, "EPOCH-4: a vote is signed under the set of its own epoch", who);
     }
     if (epoch !== undefined && place >= 0) epoch.rules.frameLeft(place as ValidatorIndex, frame, durable);
   }

@@ -81,7 +81,7 @@ const check = (certified: CertifiedHeader): string => {
   return result.ok ? "proven" : result.check;
 };
 
-describe("EPOCH-6: proofs across epochs, from genesis alone", () => {
+describe("attack 67, EPOCH-6: proofs across epochs, from genesis alone", () => {
   test("each set vouches for the next, a DRAIN block as well as a CLOSING one", () => {
     const result = verifyInBrowser(chain.genesisBytes, receiptUnder(newest(closes)));
     expect(result.ok && result.proven.provenBy).toMatchObject({

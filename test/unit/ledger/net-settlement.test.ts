@@ -15,6 +15,7 @@ import {
   actions,
   BINA,
   CHAIN,
+  FIU,
   FUNDING,
   HARI,
   HDFC,
@@ -31,6 +32,7 @@ import {
   SBI_SETTLEMENT,
   START,
   transfers,
+  USD,
 } from "../../fixtures/consortium.js";
 
 const NEFT = 10;
@@ -453,5 +455,26 @@ describe("fees", () => {
     run.transfer(SBI, pay(5, "10", { creditAccountId: BINA }));
     expect(run.balances(SBI_SETTLEMENT)).toEqual([0, 105, 0, 50_000]);
     checkMoney(run);
+  });
+});
+
+describe("issuance", () => {
+  test("LEDG-8, LEDG-20: a closed issuance account stays its asset's first one for a ledger restored from pages", () => {
+    const genesis = makeGenesis();
+    const participants = genesis.participants.map((each) => ({
+      ...each,
+      role: each.number === FIU ? ("authority" as const) : each.role,
+    }));
+    const run = Run.of({ ...genesis, participants });
+    run.block([openings(RBI, [{ id: id(RBI, 0x51), kind: "issuance", asset: USD }])]);
+    run.block([actions(RBI, [{ id: id(RBI, 1), accountId: id(RBI, 0x51), action: "close" }])]);
+    const pages = new Map<number, StatePage>();
+    for (const { executed } of run.history) {
+      for (const page of executed.checkpoint?.pages ?? []) pages.set(page.key, page);
+    }
+    const restored = new Run(Ledger.restore({ ...genesis, participants }, CHAIN, 2 as Height, pages.values()));
+    const other = [openings(FIU, [{ id: id(FIU, 0x52), kind: "issuance", asset: USD }])];
+    expect(run.block(other).results).toEqual([["not_authorised"]]);
+    expect(restored.block(other).results).toEqual([["not_authorised"]]);
   });
 });
