@@ -50,6 +50,7 @@ const FACTS: Readonly<Record<string, string | undefined>> = {
   "sent blocks": undefined,
   "sent get-range": "SYNC-1",
   "sent range": undefined,
+  "sent epoch-close": undefined,
 };
 
 const numbered = (family: string, count: number): string[] =>

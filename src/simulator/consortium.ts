@@ -1,4 +1,11 @@
-import { certificateScheme, ed25519, type KeyPair, type SchemeName, type SetVerifier, sha256 } from "../crypto/index.js";
+import {
+  certificateScheme,
+  ed25519,
+  type KeyPair,
+  type SchemeName,
+  type SetVerifier,
+  sha256,
+} from "../crypto/index.js";
 import {
   accountIdFromName,
   type CanonicalJson,

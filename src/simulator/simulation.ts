@@ -313,9 +313,7 @@ export class Simulation {
     const before = this.epoch;
     const voters = this.membersOf(before);
     const proposer = this.#random.pick(voters);
-    const { item, id } = this.#governing.propose(
-      ...([proposer, members, this.#trueWall(), this.#renewed] as const),
-    );
+    const { item, id } = this.#governing.propose(...([proposer, members, this.#trueWall(), this.#renewed] as const));
     this.#handInAnywhere(item);
     const vote = (): void => {
       if (this.epoch !== before || this.queue.now > untilMs) return;
