@@ -21,7 +21,7 @@ export const EQUIVALENTS: readonly EquivalentMutation[] = [
     edits: [
       {
         file: "src/consensus/state.ts",
-        search: "Math.max(state.head.view + 1, state.record?.view ?? 0)",
+        search: "Math.max(state.head.view + 1, viewOfRecord(state))",
         replace: "state.head.view + 1",
       },
     ],
