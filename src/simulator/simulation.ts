@@ -790,7 +790,7 @@ export class Simulation {
     const violations = this.#violations;
     switch (fact.type) {
       case "finalized":
-        this.#votes.calledFinal(node.name, fact.blocks[fact.blocks.length - 1] as Block);
+        this.#votes.calledFinal(node.index + 1, fact.blocks[fact.blocks.length - 1] as Block);
         this.#finalized(node, fact.blocks);
         return;
       case "view-entered":

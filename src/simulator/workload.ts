@@ -114,7 +114,7 @@ export class Workload {
     const own = this.#reserved.filter((reserved) => reserved.bank === bank);
     const { id, amount, rail } = random.pick(own.length > 0 && !random.chance(0.05) ? own : this.#reserved);
     const flags = random.chance(0.7) ? (["post_pending"] as const) : (["void_pending"] as const);
-    const posted = random.chance(0.1) ? amount + 1 : random.chance(0.3) ? random.integer(0, amount) : 0;
+    const posted = random.chance(0.25) ? amount + 1 : random.chance(0.3) ? random.integer(0, amount) : 0;
     const none = "0".repeat(32) as Id128;
     return this.#encode(bank, {
       id: this.#newId(bank.number),

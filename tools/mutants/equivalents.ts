@@ -116,4 +116,41 @@ export const EQUIVALENTS: readonly EquivalentMutation[] = [
     ],
     because: "time alone is lost: the block is fetched from those that signed its certificate",
   },
+  {
+    name: "ranges-not-linked",
+    rule: "SYNC-1",
+    edits: [
+      {
+        file: "src/sync/range-sync.ts",
+        search: "if (hash !== undefined && block.header.parentHash !== hash) return",
+        replace: "if (hash === block.hash) return",
+      },
+    ],
+    because:
+      "agreement walks back by hash from the block that the verified proof names; what it does not meet is never used",
+  },
+  {
+    name: "range-proof-of-another-block",
+    rule: "SYNC-1",
+    edits: [
+      {
+        file: "src/sync/range-sync.ts",
+        search: "proof.commit.hash === proven.hash ?",
+        replace: "proof.commit.hash.length === proven.hash.length ?",
+      },
+    ],
+    because: "agreement makes final what the verified proof names, whichever blocks come with it",
+  },
+  {
+    name: "old-candidates-not-forgotten",
+    rule: "SAFE-9",
+    edits: [
+      {
+        file: "src/consensus/progress.ts",
+        search: "for (const view of state.candidates.keys()) if (view <= head.view) state.candidates.delete(view);",
+        replace: "",
+      },
+    ],
+    because: "entering the next view drops them too",
+  },
 ];

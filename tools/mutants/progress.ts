@@ -467,18 +467,6 @@ const LIMITS: readonly Mutation[] = [
     looks: scenario("bounded-memory"),
   },
   {
-    name: "old-candidates-not-forgotten",
-    rule: "SAFE-9",
-    edits: [
-      {
-        file: PROGRESS,
-        search: "for (const view of state.candidates.keys()) if (view <= head.view) state.candidates.delete(view);",
-        replace: "",
-      },
-    ],
-    looks: scenario("bounded-memory"),
-  },
-  {
     name: "peers-served-without-limit",
     rule: "SAFE-9",
     edits: [
@@ -524,30 +512,6 @@ const CATCHING_UP: readonly Mutation[] = [
     looks: scenario("poisoned-catch-up"),
   },
   {
-    name: "ranges-not-linked",
-    rule: "SYNC-1",
-    edits: [
-      {
-        file: SYNC,
-        search: "if (hash !== undefined && block.header.parentHash !== hash) return",
-        replace: "if (hash === block.hash) return",
-      },
-    ],
-    looks: scenario("poisoned-catch-up"),
-  },
-  {
-    name: "range-proof-of-another-block",
-    rule: "SYNC-1",
-    edits: [
-      {
-        file: SYNC,
-        search: "proof.commit.hash === proven.hash ?",
-        replace: "proof.commit.hash.length === proven.hash.length ?",
-      },
-    ],
-    looks: scenario("poisoned-catch-up"),
-  },
-  {
     name: "one-stated-height-is-believed",
     rule: "SYNC-1",
     edits: [
@@ -557,7 +521,7 @@ const CATCHING_UP: readonly Mutation[] = [
         replace: "descending[0] ?? 0",
       },
     ],
-    looks: [...scenario("flooder"), ...SWARM],
+    looks: scenario("poisoned-catch-up"),
   },
   {
     name: "one-peer-is-asked-for-ranges-again-and-again",

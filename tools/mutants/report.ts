@@ -49,7 +49,7 @@ export function markdown(
     "| --- | --- | --- | --- |",
     ...rows,
     "",
-    "Not looked for, since no history could show a difference:",
+    "Not demanded: argued to be covered by something else, or to cost time alone. Nothing proves these arguments.",
     "",
     "| mutation | rule | why |",
     "| --- | --- | --- |",

@@ -83,8 +83,10 @@ export class EpochVoteRules {
   }
 
   /** A machine calls a block final, by the votes of its own epoch. */
-  calledFinal(node: string, last: Block): void {
-    this.#epochs[last.header.epoch]?.rules.finalized(node, last);
+  calledFinal(participant: number, last: Block): void {
+    const epoch = this.#epochs[last.header.epoch];
+    const place = epoch?.members.indexOf(participant) ?? -1;
+    epoch?.rules.finalized(place < 0 ? undefined : (place as ValidatorIndex), last);
   }
 
   #begin(participants: readonly number[]): void {

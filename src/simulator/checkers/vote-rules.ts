@@ -19,6 +19,8 @@ interface ViewVotes {
   readonly timeouts: Set<number>;
 }
 
+const NOBODY: ReadonlySet<number> = new Set();
+
 export interface VoteRulesOptions {
   /** Votes and certificates of other epochs are somebody else's to judge. */
   readonly epoch: number;
@@ -79,23 +81,31 @@ export class VoteRules {
     if (isHonest) this.#honestMessage(from, message, durable);
   }
 
-  /** A machine calls a block final: a quorum has to have committed to it, or to what it was told of together with it. */
-  finalized(node: string, last: Block): void {
+  /**
+   * A machine calls a block final: a quorum has to have committed to it, or to what it was told of together with it. Its
+   * own COMMIT may be the last of them, and leave it only once it is on the disk.
+   *
+   * @param node its place among the validators; undefined where it only follows
+   */
+  finalized(node: ValidatorIndex | undefined, last: Block): void {
     const { view } = last.header;
-    let count = this.#commitsTo(last);
+    let voters = this.#votersFor(last);
     // The end of an epoch may be final by an empty block behind it, which is never part of the ledger.
     if (last.header.type === "CLOSING") {
       for (const block of this.#blocks.values()) {
-        if (block.header.closing?.hash === last.hash) count = Math.max(count, this.#commitsTo(block));
+        const others = block.header.closing?.hash === last.hash ? this.#votersFor(block) : NOBODY;
+        if (others.size > voters.size) voters = others;
       }
     }
+    const isOwnMissing = node !== undefined && this.#options.mayVote(node) && !voters.has(node);
+    const count = voters.size + (isOwnMissing ? 1 : 0);
     const rule = "SAFE-2: a final block has a quorum of COMMITs";
     const detail = (): string => `${node}, view ${view}: ${count} honest COMMITs`;
     this.#options.violations.check(count + this.#liars >= this.#quorum, rule, detail);
   }
 
-  #commitsTo({ header, hash }: Block): number {
-    return this.#views.get(header.view)?.commits.get(hash)?.size ?? 0;
+  #votersFor({ header, hash }: Block): ReadonlySet<number> {
+    return this.#views.get(header.view)?.commits.get(hash) ?? NOBODY;
   }
 
   /** The message of the frame last seen to leave, so that nobody decodes it twice. */
