@@ -70,7 +70,7 @@ export function encodeForkProof(proof: ForkProof): Uint8Array {
   return utf8(canonicalJson(file as unknown as CanonicalJson));
 }
 
-export function decodeForkProof(bytes: Uint8Array): Shaped<ForkProof> {
+function decodeForkProof(bytes: Uint8Array): Shaped<ForkProof> {
   const parsed = parseCanonical(bytes, FORK_PROOF_BYTES_MAX, forkFile);
   if (!parsed.ok) return parsed;
   const raw = (text: string): Uint8Array => fromHex(text) as Uint8Array;

@@ -22,7 +22,7 @@ export function rulebookDifferences(before: Rulebook, after: Rulebook): readonly
 function membersOf(rulebook: Rulebook): ReadonlyMap<string, string> {
   const members = new Map<string, string>();
   const put = (name: string, value: unknown): void => {
-    if (value !== undefined) members.set(name, typeof value === "object" ? JSON.stringify(value) : String(value));
+    if (value !== undefined) members.set(name, typeof value === "string" ? value : JSON.stringify(value));
   };
   const { assets, rails, participantCaps, netDebitCaps, screening, governance, ...plain } = rulebook;
   for (const { number, ...rest } of assets)

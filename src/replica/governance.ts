@@ -149,7 +149,9 @@ function effectsOf({ next, validators }: Preflight, change: ProposalContent, rul
         : [`participant ${change.content.participant} becomes ${change.content.role}`];
     case "keys": {
       const { participant, add, revoke } = change.content;
-      const lines = add.map(({ publicKey, scopes }) => `participant ${participant} gets ${publicKey} (${scopes})`);
+      const lines = add.map(
+        ({ publicKey, scopes }) => `participant ${participant} gets ${publicKey} (${scopes.join()})`,
+      );
       return [...lines, ...revoke.map((publicKey) => `${publicKey} counts no longer`)];
     }
     case "version":

@@ -100,6 +100,10 @@ export class Chronicle {
       case "agreement":
         this.coverage.hit("facts", nameOf(event.fact));
         this.#markFact(node, event.fact);
+        return;
+      case "peers-changed":
+        this.coverage.hit("facts", "peers changed");
+        return;
     }
   }
 

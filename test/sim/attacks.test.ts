@@ -24,7 +24,15 @@ import {
   ZERO_DIGEST,
 } from "../../src/primitives/index.js";
 import { Queries } from "../../src/replica/index.js";
-import { forgeReceipts, Puppet, Random, Ring, type Simulation, simulate, trustedChain } from "../../src/simulator/index.js";
+import {
+  forgeReceipts,
+  Puppet,
+  Random,
+  Ring,
+  type Simulation,
+  simulate,
+  trustedChain,
+} from "../../src/simulator/index.js";
 import type { SimulatedNode } from "../../src/simulator/node.js";
 
 const LIAR = 3;
