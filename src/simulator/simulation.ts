@@ -48,7 +48,7 @@ export interface SimulationOptions {
 }
 
 /** The heartbeat is off: idle networks have to fall silent by themselves. */
-export const SIMULATED_TIMING: Timing = { ...LAN_TIMING, capMs: 8_000, maxIdleMs: Number.POSITIVE_INFINITY };
+const SIMULATED_TIMING: Timing = { ...LAN_TIMING, capMs: 8_000, maxIdleMs: Number.POSITIVE_INFINITY };
 const FAST_DISK: DiskPlan = { writeMs: [0.1, 1], failureRatio: 0 };
 /** Clocks further off count as broken and vouch for no timestamp. */
 const GOOD_SKEW_MS = 250;
@@ -562,6 +562,9 @@ export class Simulation {
         return;
       case "catching-up":
         this.rangesFetched += 1;
+        return;
+      case "peers-changed":
+        // Every machine reaches every other one here: who talks to whom is the replicas' own affair.
         return;
       case "agreement":
         this.#fact(node, event.fact, accuse);
