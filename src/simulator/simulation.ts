@@ -762,11 +762,11 @@ export class Simulation {
       case "catching-up":
         this.rangesFetched += 1;
         return;
+      case "peers-changed":
+        // Every machine reaches every other one here: who talks to whom is the replicas' own affair.
+        return;
       case "agreement":
         this.#fact(node, event.fact, accuse);
-        return;
-      case "peers-changed":
-        return;
     }
   }
 

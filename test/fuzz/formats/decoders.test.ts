@@ -122,6 +122,11 @@ const resultLeaf = fc.record({
   stateRoot: digest,
 });
 
+function sampled<Value>(values: fc.Arbitrary<Value>): Value {
+  const [sample] = fc.sample(values, { numRuns: 1, seed: 1 });
+  return sample as Value;
+}
+
 /** A format with a value generator, its one encoding and its decoder. */
 interface Format {
   readonly name: string;
@@ -231,8 +236,7 @@ describe("bounds of the formats", () => {
   });
 
   test("attack 107: an unknown header version, vote kind or block type is refused", () => {
-    const [sample] = fc.sample(commonHeader, { numRuns: 1, seed: 1 });
-    const bytes = encodeHeader({ ...(sample as Header), type: "NORMAL", parentCertificate: undefined, skips: [] });
+    const bytes = encodeHeader({ ...sampled(commonHeader), type: "NORMAL", parentCertificate: undefined, skips: [] });
     const changed = (offset: number, value: number): Uint8Array => {
       const copy = bytes.slice();
       copy[offset] = value;
