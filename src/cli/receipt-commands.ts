@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { verifyReceipt } from "../client/proofs.js";
-import { canonicalJson, decodeTransfer, describeResult, readDirectory } from "../genesis/index.js";
+import { canonicalJson, decodeGovernRecord, decodeTransfer, describeResult, readDirectory } from "../genesis/index.js";
 import { createFile } from "../node/index.js";
 import { isId128 } from "../primitives/index.js";
 import { readInput, wholeNumber } from "./arguments.js";
@@ -78,7 +78,7 @@ function verify(file: string, flags: VerifyFlags, terminal: Terminal): void {
       ok: true,
       chainId: proven.chainId,
       id: proven.id,
-      outcome: { ...outcome, result: code.name },
+      outcome: { ...outcome, result: code.name, status: code.status, reason: code.reason },
       record,
       provenBy,
     });
@@ -88,7 +88,9 @@ function verify(file: string, flags: VerifyFlags, terminal: Terminal): void {
     ["receipt", "every check holds"],
     ["consortium", `${directory.genesis.name}, chain id ${proven.chainId}`],
     ["id", proven.id],
+    ["record", recordName(proven.record)],
     ["outcome", `${code.name}: ${code.meaning}`],
+    ["ISO 20022", [code.status, code.reason].filter((text) => text !== undefined).join(" ") || "unknown"],
     ...(record === undefined
       ? []
       : ([
@@ -102,8 +104,27 @@ function verify(file: string, flags: VerifyFlags, terminal: Terminal): void {
   ]);
 }
 
-/** The record as a transfer; `undefined` where it opens an account or acts on one. */
+/** What was asked for, where governance was asked. */
+function recordName(record: Uint8Array): string {
+  const govern = decodeGovernRecord(record);
+  switch (govern?.type) {
+    case "proposal":
+      return `proposal of kind ${govern.kind}, content ${govern.contentHash}`;
+    case "ballot":
+      return `ballot ${govern.choice} on proposal ${govern.proposalId}`;
+    case "key":
+      return `${govern.change} key ${govern.publicKey}`;
+    case undefined:
+      return "payment or account";
+  }
+}
+
+/**
+ * The record as a transfer; `undefined` where it opens an account or acts on one, and for those of governance, which
+ * bear their type where a transfer has the first byte of a participant's number.
+ */
 function transferIn(record: Uint8Array, result: string): ReturnType<typeof decodeTransfer> | undefined {
+  if (decodeGovernRecord(record) !== undefined) return undefined;
   const fields = decodeTransfer(record);
   return result === "applied" || /^0+$/u.test(fields.creditAccountId) ? undefined : fields;
 }

@@ -1,17 +1,26 @@
 import { Command, CommanderError } from "commander";
 import { HomeError } from "../node/index.js";
 import { addAccountCommands } from "./account-commands.js";
+import { addAuditCommand } from "./audit-command.js";
+import { addBisectCommand } from "./bisect-command.js";
 import { addBlockCommand } from "./block-command.js";
 import { addDevnetCommands } from "./devnet-commands.js";
 import { CommandFailure } from "./failure.js";
 import { addGenesisCommands } from "./genesis-commands.js";
+import { addGovernanceCommands } from "./governance-commands.js";
+import { addKeyCommands } from "./key-commands.js";
 import { addNodeCommands } from "./node-commands.js";
 import { packageVersion } from "./package.js";
+import { addProofCommands } from "./proof-commands.js";
 import { addReceiptCommands } from "./receipt-commands.js";
+import { addRulebookCommands } from "./rulebook-commands.js";
+import { addSettlementCommands } from "./settlement-commands.js";
 import { addStatusCommand } from "./status-command.js";
+import { addStoreCommands } from "./store-commands.js";
 import { addSubmitCommand } from "./submit-command.js";
 import { printable, type Terminal } from "./terminal.js";
 import { addTransferCommand } from "./transfer-command.js";
+import { addWaitingCommands } from "./waiting-commands.js";
 
 /**
  * Runs one command line.
@@ -45,7 +54,16 @@ function buildProgram(terminal: Terminal): Command {
   addAccountCommands(program, terminal);
   addSubmitCommand(program, terminal);
   addReceiptCommands(program, terminal);
+  addProofCommands(program, terminal);
   addBlockCommand(program, terminal);
+  addSettlementCommands(program, terminal);
+  addGovernanceCommands(program, terminal);
+  addKeyCommands(program, terminal);
+  addRulebookCommands(program, terminal);
+  addBisectCommand(program, terminal);
+  addStoreCommands(program, terminal);
+  addWaitingCommands(program, terminal);
+  addAuditCommand(program, terminal);
   program.addHelpText(
     "after",
     `

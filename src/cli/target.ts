@@ -50,7 +50,7 @@ async function openTarget(flags: TargetFlags, retries: number): Promise<Target> 
   return { url, client, directory, participant };
 }
 
-function urlOf(home: Home): string {
+export function urlOf(home: Home): string {
   const { client, rpc } = home.config;
   if (client.rpcUrl !== "") return client.rpcUrl;
   const host = rpc.host === "0.0.0.0" || rpc.host === "::" ? "127.0.0.1" : rpc.host;
@@ -80,7 +80,7 @@ function readToken(path: string): string | undefined {
   }
 }
 
-async function askDirectory(client: SabhaClient): Promise<Directory> {
+export async function askDirectory(client: SabhaClient): Promise<Directory> {
   const read = readDirectory(await client.getGenesis());
   if (read.ok) return read.directory;
   throw new CommandFailure(3, `the node's genesis file cannot be read: ${read.problem}`);
@@ -106,6 +106,24 @@ export async function onTarget(
   }
 }
 
+/** Runs a command over plain readers of several nodes. */
+export async function onUrls(
+  urls: readonly string[],
+  command: (clients: readonly SabhaClient[]) => Promise<void>,
+): Promise<void> {
+  for (const url of urls) {
+    if (!/^https?:\/\/[^\s]+$/u.test(url)) throw new CommandFailure(2, `${url} is not an http or https URL`);
+  }
+  const clients = urls.map((url) => new SabhaClient({ url, retries: INTERACTIVE_RETRIES }));
+  try {
+    await command(clients);
+  } catch (error) {
+    throw error instanceof SabhaError ? clientFailure(error, { rpc: urls.join(" or ") }) : error;
+  } finally {
+    for (const client of clients) await client.close();
+  }
+}
+
 /** Codes after which the same command may succeed later, unchanged. */
 const NODE_CANNOT: readonly string[] = [
   "unreachable",
@@ -119,7 +137,7 @@ const NODE_CANNOT: readonly string[] = [
   "internal_error",
 ];
 
-function clientFailure(error: SabhaError, flags: TargetFlags): CommandFailure {
+export function clientFailure(error: SabhaError, flags: TargetFlags): CommandFailure {
   const node = flags.rpc ?? (flags.home === undefined ? "the node" : `the node of ${flags.home}`);
   const sentence = ((): string => {
     switch (error.code) {
@@ -129,7 +147,7 @@ function clientFailure(error: SabhaError, flags: TargetFlags): CommandFailure {
         return `${node} did not answer in time; asking again is safe`;
       case "unauthorized":
       case "forbidden":
-        return `${node} does not accept this without a token of scope submit: give --home or --token-file`;
+        return `${node} does not accept this without a token of the scope that it needs: give --home or --token-file`;
       case "timeout":
         return `${node} did not see it become final in time; it still may, and asking again is safe`;
       default:

@@ -11,9 +11,9 @@ import {
   signBatch,
   type TransferFields,
 } from "../formats/index.js";
-import { concatBytes, type Digest, type ParticipantNumber } from "../primitives/index.js";
+import { concatBytes, type Digest, fromHex, type ParticipantNumber, RECORD_BYTES } from "../primitives/index.js";
 import { SabhaError } from "./errors.js";
-import type { AccountAction, AccountRequest, TransferRequest } from "./types.js";
+import type { AccountAction, AccountRequest, HoldDecision, TransferRequest } from "./types.js";
 
 /** A bank's own operation key: batches are signed here and any node may submit them. */
 export interface ClientKey {
@@ -50,6 +50,23 @@ export const accountRecords = (accounts: readonly AccountRequest[], defaults: Re
 
 export const actionRecords = (actions: readonly AccountAction[]): Uint8Array =>
   recordsOf("actions", actions, (action) => encodeAction(action as ActionFields));
+
+export const decisionRecords = (decisions: readonly HoldDecision[]): Uint8Array =>
+  recordsOf("decisions", decisions, ({ id, transferId, decision }) => {
+    const action = decision === "release" ? "release_hold" : "return_hold";
+    return encodeAction({ id, accountId: transferId, action } as ActionFields);
+  });
+
+/** Records of a settle-set: each an id and zeros. */
+export const memberRecords = (ids: readonly string[]): Uint8Array =>
+  recordsOf("transferIds", ids, (id) => {
+    const bytes = fromHex(id);
+    if (bytes?.length !== 16)
+      return { ok: false, fault: { field: "id", detail: "not 32 lower-case hexadecimal digits" } };
+    const record = new Uint8Array(RECORD_BYTES);
+    record.set(bytes);
+    return { ok: true, record };
+  });
 
 /** Encoding checks every field, so the casts above admit nothing. @throws {SabhaError} `invalid_params` */
 function recordsOf<T>(name: string, list: readonly T[], encode: (item: T) => Encoded): Uint8Array {

@@ -3,9 +3,11 @@ import {
   type Proven,
   type ProvenBalance,
   type ProvenConsistency,
+  type ProvenFork,
   type ProvenReceipt,
   verifyBalanceProof as verifyBalanceProofWith,
   verifyConsistency as verifyConsistencyWith,
+  verifyForkProof as verifyForkProofWith,
   verifyReceipt as verifyReceiptWith,
 } from "../formats/index.js";
 
@@ -34,6 +36,7 @@ export type {
   Proven,
   ProvenBalance,
   ProvenConsistency,
+  ProvenFork,
   ProvenReceipt,
   ProvingBlock,
 } from "../formats/index.js";
@@ -80,4 +83,15 @@ export function verifyBalanceProof(genesis: Uint8Array, proof: Uint8Array): Prov
  */
 export function verifyConsistency(genesis: Uint8Array, proof: Uint8Array): Proven<ProvenConsistency> {
   return verifyConsistencyWith(genesis, proof, realVerification);
+}
+
+/**
+ * Names the validators that signed two final blocks which exclude each other, at least f + 1 of them.
+ *
+ * @param genesis bytes of the genesis file, exactly as they are on disk
+ * @param proof bytes of the fork proof, the same
+ * @returns the culprits, or why the two blocks accuse nobody; never throws for bad files
+ */
+export function verifyForkProof(genesis: Uint8Array, proof: Uint8Array): Proven<ProvenFork> {
+  return verifyForkProofWith(genesis, proof, realVerification);
 }

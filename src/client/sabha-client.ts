@@ -6,9 +6,18 @@ import {
   actionRecords,
   type BatchSigner,
   type ClientKey,
+  decisionRecords,
+  memberRecords,
   signerOf,
   transferRecords,
 } from "./local-signing.js";
+import type {
+  NetPosition,
+  SettlementReport,
+  SettlementWindow,
+  SettlementWindowDetail,
+  WindowQuery,
+} from "./settlement-types.js";
 import { followStream } from "./subscription.js";
 import { type Answered, Transport } from "./transport.js";
 import type {
@@ -16,12 +25,18 @@ import type {
   AccountAction,
   AccountRequest,
   Block,
+  BlockResult,
   ChainStatus,
   ConsensusStatus,
   Evidence,
   Finality,
+  HeldTransfer,
+  HoldDecision,
+  OutcomeLeaves,
   Page,
   Peer,
+  QueuedTransfer,
+  StateRoots,
   StreamItem,
   StreamName,
   SubmitOptions,
@@ -121,6 +136,33 @@ export class SabhaClient {
     return (await this.#submit("ledger_manageAccounts", { actions }, options)).results;
   }
 
+  /** Transfers that wait for their banks' liquidity, each queue in the order in which it is paid. */
+  getQueue(query: { readonly asset?: number; readonly participant?: number } = {}): Promise<readonly QueuedTransfer[]> {
+    return this.#read("settlement_getQueue", query);
+  }
+
+  /** Queued transfers that can be paid together now. */
+  findSettleSet(query: { readonly asset?: number } = {}): Promise<readonly QueuedTransfer[]> {
+    return this.#read("settlement_findSettleSet", query);
+  }
+
+  /** Pays queued transfers together, all or none; the signer has to be a validator. */
+  async submitSettleSet(ids: readonly string[], options: SubmitOptions = {}): Promise<readonly SubmitResult[]> {
+    if (this.#sign !== undefined) return this.#submitSigned(memberRecords(ids), "settle_set", options);
+    return (await this.#submit("settlement_submitSettleSet", { transferIds: ids }, options)).results;
+  }
+
+  /** The node's own bank's transfers on hold; needs a token of scope `approve`. */
+  getHolds(): Promise<readonly HeldTransfer[]> {
+    return this.#read("ledger_getHolds", {});
+  }
+
+  /** Releases or returns transfers on hold, signed with the client's key, or by the node for a token of scope `approve`. */
+  async decideHolds(decisions: readonly HoldDecision[], options: SubmitOptions = {}): Promise<readonly SubmitResult[]> {
+    if (this.#sign !== undefined) return this.#submitSigned(decisionRecords(decisions), "manage_accounts", options);
+    return (await this.#submit("ledger_decideHolds", { decisions }, options)).results;
+  }
+
   /** In the order of the ids; `null` where there is none. */
   getAccounts(ids: readonly string[]): Promise<readonly (Account | null)[]> {
     return this.#read("ledger_getAccounts", { ids });
@@ -163,6 +205,52 @@ export class SabhaClient {
   /** The portable balance proof at the newest proven checkpoint, or at a kept one. */
   getBalanceProof(accountId: string, height?: number): Promise<CanonicalJson> {
     return this.#read("ledger_getBalanceProof", height === undefined ? { accountId } : { accountId, height });
+  }
+
+  /** The portable proof that the log up to `from` begins the log up to `to`, or up to the newest proven height. */
+  getConsistencyProof(from: number, to?: number): Promise<CanonicalJson> {
+    return this.#read("chain_getConsistencyProof", to === undefined ? { from } : { from, to });
+  }
+
+  getResult(height: number): Promise<BlockResult> {
+    return this.#read("chain_getResult", { height });
+  }
+
+  getOutcomeLeaves(height: number, from = 0, limit = 1_000): Promise<OutcomeLeaves> {
+    return this.#read("chain_getOutcomeLeaves", { height, from, limit });
+  }
+
+  /** @param pages the table whose pages' roots are wanted, and from which page on */
+  getStateRoots(pages: { readonly table?: string; readonly from?: number } = {}): Promise<StateRoots> {
+    return this.#read("chain_getStateRoots", pages);
+  }
+
+  /** Entries of a page of the state, in hex. */
+  async getStatePage(table: string, page: number): Promise<string> {
+    return (await this.#read<{ readonly entries: string }>("chain_getStatePage", { table, page })).entries;
+  }
+
+  /** Windows of net settlement, newest first; `cursor` of a page asks for the next one. */
+  listWindows(
+    query: { readonly asset?: number; readonly cursor?: string; readonly limit?: number } = {},
+  ): Promise<{ readonly items: readonly SettlementWindow[]; readonly cursor?: string }> {
+    return this.#read("settlement_listWindows", query);
+  }
+
+  getWindow(query: WindowQuery = {}): Promise<SettlementWindowDetail> {
+    return this.#read("settlement_getWindow", query);
+  }
+
+  async getPositions(
+    query: { readonly asset?: number; readonly participant?: number } = {},
+  ): Promise<readonly NetPosition[]> {
+    return (await this.#read<{ readonly positions: readonly NetPosition[] }>("settlement_getPositions", query))
+      .positions;
+  }
+
+  /** @param query.participant only what this bank paid and got */
+  getReport(query: WindowQuery & { readonly participant?: number } = {}): Promise<SettlementReport> {
+    return this.#read("settlement_getReport", query);
   }
 
   getStatus(): Promise<ChainStatus> {

@@ -3,6 +3,38 @@
  * heights, views and times (UTC milliseconds) are safe integers; ids, hashes and keys lower-case hex.
  */
 
+/** What executing a block gave, and the head of the results tree that ends with it. */
+export interface BlockResult {
+  readonly height: number;
+  readonly timestamp: number;
+  readonly blockHash: string;
+  readonly receiptsRoot: string;
+  readonly leafCount: number;
+  readonly stateHeight: number;
+  readonly stateRoot: string;
+  readonly resultsRoot: string;
+}
+
+/** Leaves of a block's receipts tree, 256 bytes each in hex; `count` is that of the whole block. */
+export interface OutcomeLeaves {
+  readonly count: number;
+  readonly leaves: readonly string[];
+}
+
+/** The newest checkpoint's root and what it is made of; `pageRoots` are those of the table asked for. */
+export interface StateRoots {
+  readonly height: number;
+  readonly stateRoot: string;
+  readonly tables: readonly {
+    readonly name: string;
+    readonly entries: number;
+    readonly root: string;
+    readonly pageEntries: number;
+    readonly entryBytes: number;
+  }[];
+  readonly pageRoots: readonly string[];
+}
+
 /** A transfer to submit; asset and rail come from the rulebook where they are left out. */
 export interface TransferRequest {
   /** 32 hex digits; `newTransferId` makes one. Keep it until the answer is there: it makes retries safe. */
@@ -31,7 +63,7 @@ export type TransferFlagName = "pending" | "post_pending" | "void_pending" | "li
 /** An account to open. */
 export interface AccountRequest {
   readonly id: string;
-  readonly kind: "customer" | "clearing" | "settlement" | "issuance";
+  readonly kind: "customer" | "clearing" | "settlement" | "issuance" | "reserve";
   /** Number of the participant; the one that signs where it is left out. */
   readonly owner?: number;
   readonly asset?: number;
@@ -44,8 +76,44 @@ export interface AccountRequest {
 export interface AccountAction {
   readonly id: string;
   readonly accountId: string;
-  readonly action: "freeze" | "unfreeze" | "close";
+  readonly action: "freeze" | "unfreeze" | "close" | "cut_window" | "queue_reprioritise";
   readonly reference?: string;
+  /** With `queue_reprioritise`, where `accountId` is the queued transfer's id; 0 to 255, higher is paid first. */
+  readonly priority?: number;
+}
+
+/** The decision has an id of its own, made like a transfer's. */
+export interface HoldDecision {
+  readonly id: string;
+  readonly transferId: string;
+  readonly decision: "release" | "return";
+}
+
+/** A transfer in its bank's queue for liquidity. */
+export interface QueuedTransfer {
+  readonly id: string;
+  readonly asset: number;
+  /** Participant numbers of the paying bank and of the one that gets the money. */
+  readonly bank: number;
+  readonly payee: number;
+  /** Minor units, with the rail's fee. */
+  readonly amount: string;
+  readonly priority: number;
+  /** UTC ms at which it leaves the queue unpaid. */
+  readonly deadline: number;
+  readonly isFrozen: boolean;
+}
+
+/** A transfer that a screening rule holds. */
+export interface HeldTransfer {
+  readonly id: string;
+  readonly asset: number;
+  readonly amount: string;
+  /** Number of the screening rule. */
+  readonly rule: number;
+  /** UTC ms at which the money is returned. */
+  readonly deadline: number;
+  readonly approvalsLeft: number;
 }
 
 export interface SubmitOptions {
@@ -216,7 +284,8 @@ export interface Evidence {
 }
 
 export interface Peer {
-  readonly index: number;
+  /** Its participant number. */
+  readonly participant: number;
   readonly name: string;
   readonly peerId: string;
   readonly connected: boolean;
@@ -256,7 +325,43 @@ export type StreamEvent = {
     }
   | { readonly type: "account-action"; readonly id: string; readonly accountId: string; readonly action: string }
   | {
+      readonly type: "proposal";
+      readonly id: string;
+      readonly proposalKind: string;
+      readonly effectiveHeight: number;
+    }
+  | { readonly type: "ballot"; readonly id: string; readonly proposalId: string; readonly choice: "yes" | "no" }
+  | {
+      readonly type: "key";
+      readonly id: string;
+      readonly change: "add" | "revoke";
+      readonly publicKey: string;
+      readonly scopes: readonly string[];
+      readonly effectiveHeight: number;
+    }
+  | {
+      readonly type: "window-settled";
+      readonly asset: number;
+      readonly window: number;
+      readonly payments: number;
+      readonly reportRoot: string;
+    }
+  | {
+      readonly type: "position-settled";
+      readonly asset: number;
+      readonly window: number;
+      readonly debits: string;
+      readonly credits: string;
+    }
+  | {
       readonly type: "transfer-expired";
+      readonly id: string;
+      readonly debitAccountId: string;
+      readonly creditAccountId: string;
+      readonly amount: string;
+    }
+  | {
+      readonly type: "transfer-released";
       readonly id: string;
       readonly debitAccountId: string;
       readonly creditAccountId: string;

@@ -1,4 +1,11 @@
-import { type Certificate, type Claim, signersOf } from "../formats/index.js";
+import {
+  type BlockReference,
+  type BlockType,
+  type Certificate,
+  type Claim,
+  type Successor,
+  signersOf,
+} from "../formats/index.js";
 import type { Digest, Height, ValidatorIndex, View } from "../primitives/index.js";
 import type { Block } from "./events.js";
 import type { AgreementState } from "./state.js";
@@ -14,6 +21,10 @@ export interface Parent {
   readonly certificate: Certificate | undefined;
   /** One TC for every view between the parent's and the current one. */
   readonly skips: readonly Certificate[];
+  readonly type: BlockType;
+  /** Of a parent that is CLOSING or DRAIN. */
+  readonly nextSet?: readonly Successor[];
+  readonly closing?: BlockReference;
   /** Unfinalised blocks from above the head up to the parent, ascending. */
   readonly branch: readonly Block[];
 }
@@ -39,7 +50,17 @@ export function bestParent(state: AgreementState): ParentSearch {
   const certificate = state.headProof?.prepare;
   return {
     type: "parent",
-    parent: { hash, view, height, timestamp, executed, certificate, skips: skips.reverse(), branch: [] },
+    parent: {
+      hash,
+      view,
+      height,
+      timestamp,
+      executed,
+      type: "NORMAL",
+      certificate,
+      skips: skips.reverse(),
+      branch: [],
+    },
   };
 }
 
@@ -48,10 +69,14 @@ function parentAt(state: AgreementState, certificate: Certificate, skips: readon
   if (walk.type === "missing") return { ...walk, from: signersOf(certificate.signers) as ValidatorIndex[] };
   if (walk.type === "conflict") return walk;
   const block = walk.blocks[walk.blocks.length - 1] as Block;
-  const { view, height, timestamp, executed } = block.header;
+  const { view, height, timestamp, executed, type, nextSet, closing } = block.header;
+  const ending = { ...(nextSet === undefined ? {} : { nextSet }), ...(closing === undefined ? {} : { closing }) };
   return {
     type: "parent",
-    parent: { hash: block.hash, view, height, timestamp, executed, certificate, skips, branch: walk.blocks },
+    parent: {
+      ...{ hash: block.hash, view, height, timestamp, executed, type, certificate, skips, branch: walk.blocks },
+      ...ending,
+    },
   };
 }
 

@@ -1,4 +1,14 @@
-import type { Body, Certificate, Claim, CommitProof, Header, VoteSubject } from "../formats/index.js";
+import type {
+  Body,
+  Certificate,
+  Claim,
+  CommitProof,
+  EpochClose,
+  Header,
+  Successor,
+  ValidatorSet,
+  VoteSubject,
+} from "../formats/index.js";
 import type { Digest, Epoch, Height, Lane, ParticipantNumber, ValidatorIndex, View } from "../primitives/index.js";
 import type { SafetyRecord } from "./record.js";
 
@@ -36,6 +46,14 @@ export interface Proposal {
   readonly commitProof: CommitProof | undefined;
 }
 
+/** What execution knows of the validators to come: the newest decision, and the block that made it (EPOCH-1). */
+export interface Succession {
+  /** The epoch that they will run. */
+  readonly epoch: Epoch;
+  readonly decidedAt: Height;
+  readonly validators: readonly Successor[];
+}
+
 export interface Status {
   readonly epoch: Epoch;
   readonly view: View;
@@ -49,7 +67,11 @@ export type AgreementMessage =
   | { readonly type: "vote"; readonly vote: Vote }
   | { readonly type: "certificate"; readonly certificate: Certificate }
   | { readonly type: "commit-proof"; readonly proof: CommitProof }
-  | { readonly type: "status"; readonly status: Status };
+  | { readonly type: "status"; readonly status: Status }
+  | { readonly type: "epoch-close"; readonly close: EpochClose };
+
+/** Messages that hold whoever sends them. */
+export type SelfProving = Extract<AgreementMessage, { type: "certificate" | "commit-proof" | "epoch-close" }>;
 
 declare const checked: unique symbol;
 /**
@@ -70,6 +92,8 @@ export interface Timer {
 export type Event =
   | { readonly type: "started" }
   | { readonly type: "received"; readonly from: ValidatorIndex; readonly message: Admitted<AgreementMessage> }
+  /** From a peer that is no validator of our epoch: what proves itself. */
+  | { readonly type: "learned"; readonly message: Admitted<SelfProving> }
   | { readonly type: "timer-fired"; readonly timer: Timer }
   | { readonly type: "tick" }
   | { readonly type: "signed"; readonly subject: VoteSubject; readonly signature: Uint8Array }
@@ -93,6 +117,8 @@ export type Event =
       readonly eventful: boolean;
       /** Earliest time (UTC ms) at which the ledger has something to do by itself. */
       readonly nextDeadline: number | undefined;
+      /** The newest decision in the state after it. */
+      readonly succession?: Succession | undefined;
     }
   | { readonly type: "stopping" };
 
@@ -105,8 +131,16 @@ export type Effect =
       readonly certificates: readonly Certificate[];
       readonly block: Block | undefined;
     }
-  /** Blocks, proof of the last one and head: durable before the next effect. */
-  | { readonly type: "persist-final"; readonly blocks: readonly Block[]; readonly proof: CommitProof }
+  /**
+   * Blocks, proof of the last one and head: durable before the next effect. With `close` the last one ends its epoch:
+   * it is the anchor of the next, and the proof may name a DRAIN block behind it.
+   */
+  | {
+      readonly type: "persist-final";
+      readonly blocks: readonly Block[];
+      readonly proof: CommitProof;
+      readonly close: EpochClose | undefined;
+    }
   | { readonly type: "persist-divergence"; readonly divergence: ClaimConflict }
   /** Answered by "signed". Only ever for a subject that the durable record covers. */
   | { readonly type: "sign"; readonly subject: VoteSubject }
@@ -117,6 +151,8 @@ export type Effect =
       readonly subject: VoteSubject;
       readonly votes: readonly { readonly signer: ValidatorIndex; readonly signature: Uint8Array }[];
     }
+  /** Answers a peer of an older epoch with what ends that one. */
+  | { readonly type: "send-close"; readonly to: ValidatorIndex; readonly epoch: Epoch }
   | { readonly type: "fetch-batches"; readonly batches: Body; readonly from: readonly ValidatorIndex[] }
   | { readonly type: "fetch-blocks"; readonly hash: Digest; readonly from: readonly ValidatorIndex[] }
   | { readonly type: "fetch-certificates"; readonly first: View; readonly last: View }
@@ -151,6 +187,8 @@ export type Fact =
   | { readonly type: "bad-votes"; readonly signers: readonly ValidatorIndex[]; readonly view: View }
   | { readonly type: "diverged"; readonly conflict: ClaimConflict }
   | { readonly type: "split-execution"; readonly claim: Claim; readonly leaders: readonly ValidatorIndex[] }
+  /** The validators of a new epoch have taken over; `self` is our place among them. */
+  | { readonly type: "epoch-changed"; readonly set: ValidatorSet; readonly self: ValidatorIndex | undefined }
   /** A certificate of that view bears our vote, and our record ends below. */
   | { readonly type: "record-outdated"; readonly view: View }
   | { readonly type: "forked"; readonly first: CommitProof; readonly second: CommitProof };

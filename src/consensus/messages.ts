@@ -4,8 +4,10 @@ import {
   batchesRoot,
   blockHash,
   type CommitProof,
+  type EpochClose,
   encodeBody,
   encodeHeader,
+  type Header,
   readBody,
   readCertificate,
   readCommitProof,
@@ -46,7 +48,13 @@ export type FetchMessage =
   | { readonly type: "blocks"; readonly blocks: readonly Block[] }
   /** Finalised blocks from a height on, ascending, under a proof of the last one. */
   | { readonly type: "get-range"; readonly from: Height; readonly count: number }
-  | { readonly type: "range"; readonly blocks: readonly Block[]; readonly proof: CommitProof | undefined };
+  | {
+      readonly type: "range";
+      readonly blocks: readonly Block[];
+      readonly proof: CommitProof | undefined;
+      /** The DRAIN block that the proof names, where the last block ends an epoch and has no CommitQC of its own. */
+      readonly drain: Header | undefined;
+    };
 
 export type Message = AgreementMessage | FetchMessage;
 
@@ -56,6 +64,7 @@ const CODES: Readonly<Record<Message["type"], number>> = {
   certificate: 3,
   "commit-proof": 4,
   status: 5,
+  "epoch-close": 6,
   "push-batch": 16,
   "get-batches": 17,
   batches: 18,
@@ -95,6 +104,10 @@ export function encodeMessage(message: Message): Uint8Array {
       writer.u64(epoch).u64(view).u64(finalizedView).u64(finalizedHeight);
       break;
     }
+    case "epoch-close":
+      writer.variable(encodeHeader(message.close.header));
+      writeCommitProof(writer, message.close.proof);
+      break;
     default:
       writeFetch(writer, message);
   }
@@ -130,16 +143,31 @@ function writeFetch(writer: Writer, message: FetchMessage): void {
     case "range":
       writer.list(message.blocks, (block) => writeBlock(writer, block));
       writer.optional(message.proof, (proof) => writeCommitProof(writer, proof));
+      writer.optional(message.drain, (header) => writer.variable(encodeHeader(header)));
       break;
   }
+}
+
+/** A header that ends an epoch and the proof that names it; signatures are not checked here. */
+export function readEpochClose(sha256: Sha256, headerBytes: Uint8Array, proof: CommitProof): Decoded<EpochClose> {
+  return decode(headerBytes, (reader) => {
+    const header = readHeader(reader);
+    const hash = blockHash(sha256, headerBytes);
+    const { commit } = proof;
+    if (header.type === "NORMAL") reader.refuse("a block that ends no epoch");
+    if (commit.hash !== hash || commit.epoch !== header.epoch || commit.view !== header.view)
+      reader.refuse("a proof of another block");
+    return { header, hash, proof };
+  });
 }
 
 /**
  * Decodes one frame. Hashes of blocks are computed here; no signature is checked yet.
  *
- * @param from the connection's validator: a vote by anybody else is refused (attack 9)
+ * @param from the connection's validator: a vote by anybody else is refused (attack 9); undefined where the caller
+ *   compares signers itself, since a place among the validators is one of an epoch
  */
-export function decodeMessage(sha256: Sha256, from: ValidatorIndex, frame: Uint8Array): Decoded<Message> {
+export function decodeMessage(sha256: Sha256, from: ValidatorIndex | undefined, frame: Uint8Array): Decoded<Message> {
   return decode(frame, (reader) => {
     const version = reader.u8();
     if (version !== WIRE_VERSION) reader.refuse(`wire version ${version}`);
@@ -147,7 +175,7 @@ export function decodeMessage(sha256: Sha256, from: ValidatorIndex, frame: Uint8
   });
 }
 
-function readMessage(reader: Reader, sha256: Sha256, from: ValidatorIndex): Message {
+function readMessage(reader: Reader, sha256: Sha256, from: ValidatorIndex | undefined): Message {
   const code = reader.u8();
   switch (code) {
     case CODES.proposal: {
@@ -177,6 +205,10 @@ function readMessage(reader: Reader, sha256: Sha256, from: ValidatorIndex): Mess
           finalizedHeight: reader.u64() as Height,
         },
       };
+    case CODES["epoch-close"]: {
+      const close = readEpochClose(sha256, reader.variable(FRAME_BYTES_MAX), readCommitProof(reader));
+      return { type: "epoch-close", close: close.ok ? close.value : reader.refuse(close.fault.detail) };
+    }
     default:
       return readFetch(reader, sha256, code);
   }
@@ -208,6 +240,11 @@ function readFetch(reader: Reader, sha256: Sha256, code: number): FetchMessage {
         type: "range",
         blocks: reader.list(FETCH_BLOCKS_MAX, () => readBlock(reader, sha256)),
         proof: reader.optional(() => readCommitProof(reader)),
+        drain: reader.optional(() => {
+          const header = decode(reader.variable(FRAME_BYTES_MAX), readHeader);
+          if (!header.ok) return reader.refuse(`header: ${header.fault.detail}`);
+          return header.value.type === "DRAIN" ? header.value : reader.refuse("no DRAIN block");
+        }),
       };
     default:
       return reader.refuse(`unknown message ${code}`);
@@ -250,14 +287,14 @@ function writeVote(writer: Writer, vote: Vote): void {
   writer.optional(vote.certificate, (certificate) => writeCertificate(writer, certificate));
 }
 
-function readVote(reader: Reader, from: ValidatorIndex): Vote {
+function readVote(reader: Reader, from: ValidatorIndex | undefined): Vote {
   const kind = readVoteKind(reader);
   const epoch = reader.u64() as Epoch;
   const view = reader.u64() as View;
   const hash = reader.digest();
   const signer = reader.u8() as ValidatorIndex;
   if ((kind === "TIMEOUT") !== (hash === ZERO_DIGEST)) reader.refuse("only a TIMEOUT has no block, and always");
-  if (signer !== from) reader.refuse("a vote in another validator's name");
+  if (from !== undefined && signer !== from) reader.refuse("a vote in another validator's name");
   const signature = reader.variable(SIGNATURE_BYTES_MAX).slice();
   return { kind, epoch, view, hash, signer, signature, certificate: reader.optional(() => readCertificate(reader)) };
 }

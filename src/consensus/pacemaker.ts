@@ -4,6 +4,7 @@ import { bestParent, orderedOn, type Parent } from "./branch.js";
 import type { Block, Fact } from "./events.js";
 import { cast, mayVote } from "./signer.js";
 import { type AgreementState, leaderOf, type Step } from "./state.js";
+import { isClosingDue } from "./succession.js";
 
 /** Ticks of silence after which a validator counts as away. */
 const AWAY_TICKS = 3;
@@ -57,8 +58,9 @@ export function hasWorkOn(step: Step, parent: Parent): boolean {
   const executed = state.executedHeight;
   const lag = parent.height + 1 - Math.max(executed, parent.executed.height);
   if (lag <= EXECUTION_LAG_MAX && hasNewBatch(state, parent)) return true;
-  if (parent.branch.some((block) => block.body.length > 0 || meetsDeadline(state, block))) return true;
-  if (resultsDue(state, parent)) return true;
+  if (parent.branch.some((block) => block.body.length > 0 || endsEpoch(block) || meetsDeadline(state, block)))
+    return true;
+  if (isClosingDue(state) || resultsDue(state, parent)) return true;
   if (deadlineDue(step, parent)) return true;
   return heartbeatDue(step);
 }
@@ -72,6 +74,8 @@ function resultsDue(state: AgreementState, parent: Parent): boolean {
   if (claimed < eventful && state.executedHeight > claimed) return true;
   return state.head.executed.height < eventful && claimed > state.head.executed.height;
 }
+
+const endsEpoch = (block: Block): boolean => block.header.type !== "NORMAL";
 
 /** Executing the block will do what the ledger's next deadline asks for, so that it has to become final. */
 const meetsDeadline = ({ nextDeadline }: AgreementState, block: Block): boolean =>

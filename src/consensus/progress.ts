@@ -1,13 +1,24 @@
-import { type Certificate, type CommitProof, signersOf, type VoteSubject } from "../formats/index.js";
-import { NOT_AFTER_WINDOW_MS, type ValidatorIndex, type View } from "../primitives/index.js";
+import { sha256 } from "../crypto/index.js";
+import {
+  type Certificate,
+  type CommitProof,
+  type EpochClose,
+  makeValidatorSet,
+  signersOf,
+  type VoteSubject,
+} from "../formats/index.js";
+import { assert, type Epoch, NOT_AFTER_WINDOW_MS, type ValidatorIndex, type View } from "../primitives/index.js";
 import { branchTo } from "./branch.js";
 import { compareClaim, pruneClaims } from "./claims.js";
 import type { Block } from "./events.js";
 import { arm, leaveView, sampleView } from "./pacemaker.js";
 import { tryPrepare, tryPropose } from "./proposals.js";
 import { cast, compareRecord, mayRepeat } from "./signer.js";
-import { certificatesAt, leaderOf, type Step } from "./state.js";
+import { certificatesAt, indexAmong, leaderOf, type Step, settingOf, viewOfRecord } from "./state.js";
+import { compareSuccession } from "./succession.js";
 import { checkQuorum, isWithinWindow, pruneTallies, timeoutSenders } from "./tallies.js";
+
+type EnteredBy = "PREPARE" | "COMMIT" | "TIMEOUT";
 
 /**
  * Takes in a verified PrepareQC or TC (docs/protocol.md, onCert). A view is left only here and in
@@ -32,7 +43,7 @@ export function onCertificate(step: Step, certificate: Certificate): void {
     if (!cast(step, { kind: "COMMIT", epoch, view, hash })) {
       out.push({ type: "send", to: "all", message: { type: "certificate", certificate } });
     }
-    enter(step, (view + 1) as View, "PREPARE");
+    enter(step, { epoch, view: (view + 1) as View }, "PREPARE");
   } else if (certificate.kind === "TIMEOUT") {
     if (slot.timeout !== undefined) return;
     compareRecord(step, certificate);
@@ -40,7 +51,7 @@ export function onCertificate(step: Step, certificate: Certificate): void {
     state.unsynced.push(certificate);
     if (certificate.view < state.current) return;
     out.push({ type: "send", to: "all", message: { type: "certificate", certificate } });
-    enter(step, (certificate.view + 1) as View, "TIMEOUT");
+    enter(step, { epoch: certificate.epoch, view: (certificate.view + 1) as View }, "TIMEOUT");
   }
 }
 
@@ -74,7 +85,7 @@ export function onCommitProof(step: Step, proof: CommitProof): void {
     if (commit.view >= state.current) {
       out.push({ type: "send", to: "all", message: { type: "commit-proof", proof } });
       finalize(step, proof);
-      enter(step, (commit.view + 1) as View, "COMMIT");
+      enter(step, { epoch: commit.epoch, view: (commit.view + 1) as View }, "COMMIT");
       return;
     }
   }
@@ -82,11 +93,15 @@ export function onCommitProof(step: Step, proof: CommitProof): void {
   finalize(step, slot.commit.commit.hash === commit.hash ? slot.commit : proof);
 }
 
-/** Delivers everything from the head to the proof's block, or remembers the proof until the blocks are here. */
+/**
+ * Delivers everything from the head to the proof's block, or remembers the proof until the blocks are here. A proof of
+ * a DRAIN block delivers up to the CLOSING block that it names, and nothing behind that (EPOCH-4).
+ */
 export function finalize(step: Step, proof: CommitProof): void {
   const { state, out } = step;
-  if (proof.commit.view <= state.head.view) return;
-  const walk = branchTo(state, proof.commit.hash);
+  if (proof.commit.epoch !== state.setting.set.epoch || proof.commit.view <= state.head.view) return;
+  const proven = state.blocks.get(proof.commit.hash);
+  const walk = branchTo(state, proven?.header.closing?.hash ?? proof.commit.hash);
   if (walk.type === "conflict") {
     reportFork(step, proof);
     return;
@@ -97,13 +112,17 @@ export function finalize(step: Step, proof: CommitProof): void {
     out.push({ type: "fetch-blocks", hash: walk.hash, from: signersOf(proof.prepare.signers) as ValidatorIndex[] });
     return;
   }
-  deliver(step, walk.blocks, proof);
+  deliver(step, { blocks: walk.blocks, proof, proven: proven ?? (walk.blocks[walk.blocks.length - 1] as Block) });
 }
 
-function deliver(step: Step, blocks: readonly Block[], proof: CommitProof): void {
+function deliver(
+  step: Step,
+  { blocks, proof, proven }: { readonly blocks: readonly Block[]; readonly proof: CommitProof; readonly proven: Block },
+): void {
   const { state, out } = step;
   const last = blocks[blocks.length - 1] as Block;
-  out.push({ type: "persist-final", blocks, proof });
+  const close = last.header.type === "NORMAL" ? undefined : { header: proven.header, hash: proven.hash, proof };
+  out.push({ type: "persist-final", blocks, proof, close });
   for (const block of blocks) {
     const { parentCertificate, skips } = block.header;
     for (const certificate of parentCertificate === undefined ? skips : [parentCertificate, ...skips]) {
@@ -125,6 +144,38 @@ function deliver(step: Step, blocks: readonly Block[], proof: CommitProof): void
   pruneClaims(state);
   step.state.pace.lastBlockAt = step.at;
   out.push({ type: "observe", fact: { type: "finalized", blocks } });
+  if (close !== undefined) changeEpoch(step, last, close);
+}
+
+/**
+ * The switch (EPOCH-4): on finality of the CLOSING block, whether or not our own execution has come to the decision
+ * behind it. From here on nothing of the old epoch is signed or counted.
+ */
+function changeEpoch(step: Step, anchor: Block, close: EpochClose): void {
+  const { state, out, at } = step;
+  const { nextSet, executed } = anchor.header;
+  assert(nextSet !== undefined, "a CLOSING block names the next set");
+  out.push({ type: "send", to: "all", message: { type: "epoch-close", close } });
+  const set = makeValidatorSet(sha256, (state.setting.set.epoch + 1) as Epoch, nextSet);
+  const self = indexAmong(set, state.setting.ownKeys);
+  state.setting = settingOf({ ...state.setting, set, self });
+  state.anchor = anchor.hash;
+  state.anchorClaim = executed;
+  state.head = { ...state.head, view: 0 as View };
+  state.headProof = undefined;
+  state.pendingFinality = undefined;
+  state.unsynced = [];
+  for (const kept of [state.certificates, state.candidates, state.tallies, state.blocks, state.refusedClaims])
+    kept.clear();
+  state.recordedView = viewOfRecord(state) as View;
+  state.votedFrom = undefined;
+  state.current = Math.max(1, viewOfRecord(state)) as View;
+  state.heard = Array.from({ length: state.setting.n }, () => at);
+  state.answered = Array.from({ length: state.setting.n }, () => Number.NEGATIVE_INFINITY);
+  Object.assign(state.pace, { enteredAt: at, armedAt: undefined, fillArmed: false, currentAtLastTick: 0 as View });
+  out.push({ type: "observe", fact: { type: "epoch-changed", set, self } });
+  compareSuccession(step);
+  advance(step);
 }
 
 function forgetBelowHead(step: Step): void {
@@ -149,10 +200,19 @@ function reportFork(step: Step, proof: CommitProof): void {
   step.out.push({ type: "observe", fact: { type: "forked", first: state.headProof, second: proof } });
 }
 
-/** Moves to a view; never back. */
-function enter(step: Step, view: View, by: "PREPARE" | "COMMIT" | "TIMEOUT"): void {
+/** A verified proof that our epoch is over: with its CLOSING block here, or once that was fetched, we follow. */
+export function onEpochClose(step: Step, { header, hash, proof }: EpochClose): void {
+  const { state } = step;
+  if (header.epoch !== state.setting.set.epoch) return;
+  // The header of a DRAIN is the whole block; the body of a CLOSING one has to be fetched.
+  if (header.type === "DRAIN") state.blocks.set(hash, { hash, header, body: [] });
+  onCommitProof(step, proof);
+}
+
+/** Moves to a view of the present epoch; never back. */
+function enter(step: Step, { epoch, view }: { readonly epoch: Epoch; readonly view: View }, by: EnteredBy): void {
   const { state, out } = step;
-  if (view <= state.current) return;
+  if (epoch !== state.setting.set.epoch || view <= state.current) return;
   state.current = view;
   state.pace.enteredAt = step.at;
   state.pace.armedAt = undefined;

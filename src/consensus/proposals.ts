@@ -16,8 +16,16 @@ import type { BatchInfo, Block, Timer } from "./events.js";
 import { deadlineDue, hasWorkOn, heartbeatDue, leaveView, viewTimeoutMs } from "./pacemaker.js";
 import { selectBatches } from "./selection.js";
 import { allows, cast, mayVote } from "./signer.js";
-import { type AgreementState, type Candidate, leaderOf, type Step } from "./state.js";
-import { batchesFault, headerFault, justificationFault, type ParentView, repetitionFault } from "./validity.js";
+import { type AgreementState, type Candidate, leaderOf, type Step, viewOfRecord } from "./state.js";
+import { closingOf, closingVerdict, decisionUnder } from "./succession.js";
+import {
+  batchesFault,
+  headAsParent,
+  headerFault,
+  justificationFault,
+  type ParentView,
+  repetitionFault,
+} from "./validity.js";
 
 /** How far ahead of our clock a block's timestamp may be, and how far behind on arrival at the least. */
 const CLOCK_AHEAD_MS = 500;
@@ -28,7 +36,7 @@ export function tryPropose(step: Step): void {
   const { state } = step;
   const { setting } = state;
   if (leaderOf(setting, state.current) !== setting.self || !mayVote(state) || state.stopping) return;
-  if (state.record !== undefined && state.record.view >= state.current) return;
+  if (viewOfRecord(state) >= state.current) return;
   const search = bestParent(state);
   if (search.type !== "parent") {
     if (search.type === "gap") step.out.push({ type: "fetch-certificates", first: search.view, last: search.view });
@@ -38,10 +46,18 @@ export function tryPropose(step: Step): void {
   const { parent } = search;
   if (!hasWorkOn(step, parent)) return;
   const timestamp = Math.max(Math.floor(step.wall), parent.timestamp + 1);
-  const claim = newestClaim(state, parent);
-  const mayOrder = parent.height + 1 - claim.height <= EXECUTION_LAG_MAX;
-  const body = mayOrder ? selectBatches(candidates(state, parent, timestamp)) : [];
-  if (body.length === 0 && !isClaimDue(state, parent, claim) && !heartbeatDue(step) && !deadlineDue(step, parent)) {
+  const isDrain = parent.type !== "NORMAL";
+  const claim = isDrain ? parent.executed : newestClaim(state, parent);
+  const isFull = isDrain || parent.height + 1 - claim.height > EXECUTION_LAG_MAX;
+  const body = isFull ? [] : selectBatches(candidates(state, parent, timestamp));
+  const isEnding = isDrain || decisionUnder(state, claim.height) !== undefined;
+  if (
+    body.length === 0 &&
+    !isEnding &&
+    !isClaimDue(state, parent, claim) &&
+    !heartbeatDue(step) &&
+    !deadlineDue(step, parent)
+  ) {
     const waitedMs = step.at - state.pace.enteredAt;
     const waitMs = viewTimeoutMs(state) / 3;
     if (waitedMs < waitMs) {
@@ -96,9 +112,17 @@ function makeBlock(
     batchesRoot: batchesRoot(sha256, body),
     executed: content.claim,
     valsetHash: setting.set.hash,
-    type: "NORMAL",
+    ...typeOf(state, parent, content.claim),
   };
   return { hash: blockHash(sha256, encodeHeader(header)), header, body };
+}
+
+/** Type and what belongs to it, as the claim and the parent demand (EPOCH-2, EPOCH-3). */
+function typeOf(state: AgreementState, parent: Parent, claim: Claim): Pick<Header, "type" | "nextSet" | "closing"> {
+  const closing = closingOf(parent);
+  if (parent.nextSet !== undefined && closing !== undefined) return { type: "DRAIN", nextSet: parent.nextSet, closing };
+  const decision = decisionUnder(state, claim.height);
+  return decision === undefined ? { type: "NORMAL" } : { type: "CLOSING", nextSet: decision.validators };
 }
 
 /** A block that we would refuse from another leader is a mistake of ours: the turn is given up instead (SAFE-6). */
@@ -120,7 +144,7 @@ function propose(step: Step, block: Block, parent: Parent): void {
 function ownFault(state: AgreementState, block: Block, parent: Parent): string | undefined {
   const batches = heldBatches(state, block);
   return (
-    justificationFault(block, state.setting.chainId) ??
+    justificationFault(block, state.anchor) ??
     headerFault(state, block, parent) ??
     repetitionFault(state, block, parent.branch) ??
     (batches.type === "held" ? batchesFault(block, batches.batches) : "a batch is not held")
@@ -159,7 +183,7 @@ function judge(step: Step, candidate: Candidate): Verdict {
   const { state, out } = step;
   const { block } = candidate;
   const { header } = block;
-  const unjustified = justificationFault(block, state.setting.chainId);
+  const unjustified = justificationFault(block, state.anchor);
   if (unjustified !== undefined) return { type: "refuse", reason: unjustified };
   if (header.parentView < state.head.view) return { type: "refuse", reason: "it forks before the finalised head" };
   if (header.parentView === state.head.view && header.parentHash !== state.head.hash) {
@@ -173,7 +197,7 @@ function judge(step: Step, candidate: Candidate): Verdict {
     return WAIT;
   }
   const last = walk.blocks[walk.blocks.length - 1];
-  const parent: ParentView = last === undefined ? state.head : { ...last.header, hash: last.hash };
+  const parent: ParentView = last === undefined ? headAsParent(state.head) : { ...last.header, hash: last.hash };
   const fault = headerFault(state, block, parent) ?? repetitionFault(state, block, walk.blocks);
   if (fault !== undefined) return { type: "refuse", reason: fault };
   const batches = heldBatches(state, block);
@@ -195,7 +219,11 @@ function filter(step: Step, candidate: Candidate, parent: ParentView): Verdict {
   if (timestamp < arrivedWall - behindMs) return { type: "refuse", reason: "its timestamp is too far in the past" };
   if (timestamp > step.wall + CLOCK_AHEAD_MS) return WAIT;
   const claim = freshClaimVerdict(state, block, parent.executed);
-  if (claim !== "refuse") return { type: claim };
+  if (claim === "wait") return WAIT;
+  if (claim === "vote") {
+    if (closingVerdict(state, block.header) === "vote") return { type: "vote" };
+    return { type: "refuse", reason: "it ends the epoch, or goes on with it, against what its claim covers" };
+  }
   noteRefusedClaim(step, executed, proposer);
   return { type: "refuse", reason: "it claims other results than ours" };
 }

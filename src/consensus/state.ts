@@ -1,7 +1,7 @@
 import type { Certificate, Claim, CommitProof, ValidatorSet, VoteKind } from "../formats/index.js";
 import { faultsTolerated, quorumOf } from "../formats/index.js";
-import { assert, type Digest, type Height, type ValidatorIndex, type View } from "../primitives/index.js";
-import type { BatchInfo, Block, Effect, Vote } from "./events.js";
+import { assert, type Digest, type Height, toHex, type ValidatorIndex, type View } from "../primitives/index.js";
+import type { BatchInfo, Block, Effect, Succession, Vote } from "./events.js";
 import type { SafetyRecord } from "./record.js";
 
 /** Pace of one consortium's network, milliseconds (docs/protocol.md). */
@@ -36,6 +36,8 @@ export interface Setting {
   readonly quorum: number;
   /** Our index; absent for a replica that only follows. */
   readonly self: ValidatorIndex | undefined;
+  /** Public keys, hex, with which we vote in epochs whose set names one of them. */
+  readonly ownKeys: readonly string[];
   /** Votes on though certificates bear later votes of ours than the record has: for Byzantine twins. */
   readonly trustsRecord: boolean;
   readonly timing: Timing;
@@ -81,9 +83,12 @@ export interface Tally {
 }
 
 export interface AgreementState {
-  readonly setting: Setting;
+  /** Replaced as a whole when an epoch ends. */
+  setting: Setting;
   current: View;
   record: SafetyRecord | undefined;
+  /** The block of view 0: genesis, or the CLOSING block of the epoch before. */
+  anchor: Digest;
   head: Head;
   /** Of the head; absent at the anchor. */
   headProof: CommitProof | undefined;
@@ -114,7 +119,7 @@ export interface AgreementState {
   /** Our record is older than what we signed: it came out of a backup, or another process has our key (SAFE-11). */
   outdated: boolean;
   /** View of the record that this life began with, and the first in which it voted itself. */
-  readonly recordedView: View;
+  recordedView: View;
   votedFrom: View | undefined;
   /** Who was heard in a life that began with a record, until they are a quorum with us; nothing new is signed before. */
   firstHeard: Set<ValidatorIndex> | undefined;
@@ -126,9 +131,13 @@ export interface AgreementState {
   readonly refusedClaims: Map<string, Set<ValidatorIndex>>;
   readonly pace: Pace;
   /** Monotonic time of the last message by each validator. */
-  readonly heard: number[];
+  heard: number[];
   /** Monotonic time of the last "behind" answer to each validator. */
-  readonly answered: number[];
+  answered: number[];
+  /** The newest decision about validators to come that our own execution knows. */
+  succession: Succession | undefined;
+  /** The claim of the block that began this epoch; absent in the first, or once our own execution has covered it. */
+  anchorClaim: Claim | undefined;
 }
 
 /** Clockwork of the current view; all times monotonic milliseconds. */
@@ -167,12 +176,35 @@ export interface Recovered {
   readonly lastEventfulHeight: Height;
   readonly nextDeadline: number | undefined;
   readonly diverged: boolean;
+  /** As the executed state says. */
+  readonly succession?: Succession | undefined;
+  /** The block of view 0 where it is not genesis. */
+  readonly anchor?: Digest | undefined;
+  /** The claim of the block that began this epoch; absent in the first. */
+  readonly anchorClaim?: Claim | undefined;
+}
+
+/** Our place in a set: the member that has one of our keys. */
+export function indexAmong(set: ValidatorSet, ownKeys: readonly string[]): ValidatorIndex | undefined {
+  const index = set.members.findIndex((member) => ownKeys.includes(toHex(member.publicKey)));
+  return index < 0 ? undefined : (index as ValidatorIndex);
+}
+
+/** The view of the record in this epoch: 0 before the first vote of an epoch. */
+export const viewOfRecord = ({ record, setting }: Pick<AgreementState, "record" | "setting">): number =>
+  record !== undefined && record.epoch === setting.set.epoch ? record.view : 0;
+
+/** Sizes of a set and our place in it. */
+export function settingOf(base: Omit<Setting, "n" | "faults" | "quorum">): Setting {
+  const n = base.set.members.length;
+  return { ...base, n, faults: faultsTolerated(n), quorum: quorumOf(n) };
 }
 
 /** Restores a replica's agreement (docs/protocol.md, "Restart"); feed `started` next. */
 export function createAgreement(
-  options: Omit<Setting, "n" | "faults" | "quorum" | "trustsRecord"> & {
+  options: Omit<Setting, "n" | "faults" | "quorum" | "trustsRecord" | "ownKeys"> & {
     readonly trustsRecord?: boolean;
+    readonly ownKeys?: readonly string[];
     readonly recovered: Recovered;
     readonly at: number;
   },
@@ -182,18 +214,17 @@ export function createAgreement(
   const newest = recovered.ownClaims[recovered.ownClaims.length - 1];
   assert(newest !== undefined, "the claim of genesis at least");
   const state: AgreementState = {
-    setting: {
+    setting: settingOf({
       chainId: options.chainId,
       set: options.set,
       self: options.self,
+      ownKeys: options.ownKeys ?? [],
       trustsRecord: options.trustsRecord ?? false,
       timing: options.timing,
-      n,
-      faults: faultsTolerated(n),
-      quorum: quorumOf(n),
-    },
+    }),
     current: recovered.head.view,
     record: recovered.record,
+    anchor: recovered.anchor ?? options.chainId,
     head: recovered.head,
     headProof: recovered.headProof,
     certificates: new Map(),
@@ -211,7 +242,7 @@ export function createAgreement(
     diverged: recovered.diverged,
     forked: false,
     outdated: false,
-    recordedView: recovered.record?.view ?? (0 as View),
+    recordedView: 0 as View,
     votedFrom: undefined,
     firstHeard: recovered.record === undefined ? undefined : new Set(),
     stopping: false,
@@ -230,9 +261,12 @@ export function createAgreement(
     },
     heard: Array.from({ length: n }, () => at),
     answered: Array.from({ length: n }, () => Number.NEGATIVE_INFINITY),
+    succession: recovered.succession,
+    anchorClaim: recovered.anchorClaim,
   };
+  state.recordedView = viewOfRecord(state) as View;
   restoreCertificates(state, recovered);
-  let current = Math.max(state.head.view + 1, state.record?.view ?? 0);
+  let current = Math.max(state.head.view + 1, viewOfRecord(state));
   for (const view of state.certificates.keys()) current = Math.max(current, view + 1);
   state.current = current as View;
   return state;

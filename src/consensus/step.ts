@@ -1,13 +1,30 @@
 import { type Certificate, signersOf, type VoteSubject } from "../formats/index.js";
-import { assert, FETCH_CERTIFICATES_MAX, unreachable, type ValidatorIndex, type View } from "../primitives/index.js";
+import {
+  assert,
+  type Epoch,
+  FETCH_CERTIFICATES_MAX,
+  unreachable,
+  type ValidatorIndex,
+  type View,
+} from "../primitives/index.js";
 import { bestParent } from "./branch.js";
 import { recordExecution } from "./claims.js";
-import type { AgreementMessage, Effect, Event, Proposal, Status, Timer, Vote } from "./events.js";
+import type { AgreementMessage, Effect, Event, Proposal, SelfProving, Status, Timer, Vote } from "./events.js";
 import { arm, hasWork, leaveView } from "./pacemaker.js";
-import { advance, finalize, joinTimeout, onBlocks, onCertificate, onCommitProof, recast } from "./progress.js";
+import {
+  advance,
+  finalize,
+  joinTimeout,
+  onBlocks,
+  onCertificate,
+  onCommitProof,
+  onEpochClose,
+  recast,
+} from "./progress.js";
 import { tryPrepare, tryPropose } from "./proposals.js";
 import { endsSilence, recordedVotes } from "./signer.js";
-import { type AgreementState, leaderOf, type Step } from "./state.js";
+import { type AgreementState, leaderOf, type Step, viewOfRecord } from "./state.js";
+import { compareSuccession } from "./succession.js";
 import { checkQuorum, count, endCheck, isWithinWindow } from "./tallies.js";
 
 /** The two clocks of an event: monotonic and UTC milliseconds. */
@@ -37,6 +54,9 @@ function dispatch(context: Step, event: Event): void {
       state.heard[event.from] = context.at;
       onMessage(context, event.from, event.message);
       if (endsSilence(state, event.from)) advance(context);
+      return;
+    case "learned":
+      onProof(context, event.message);
       return;
     case "timer-fired":
       onTimer(context, event.timer);
@@ -70,6 +90,8 @@ function dispatch(context: Step, event: Event): void {
     case "executed":
       recordExecution(context, event.claim);
       state.nextDeadline = event.nextDeadline;
+      if (event.succession !== undefined) state.succession = event.succession;
+      compareSuccession(context);
       if (event.eventful && event.claim.height > state.lastEventfulHeight)
         state.lastEventfulHeight = event.claim.height;
       advance(context);
@@ -87,14 +109,21 @@ function dispatch(context: Step, event: Event): void {
 function onStarted(context: Step): void {
   const { state } = context;
   const { record } = state;
-  if (record !== undefined && record.hash !== undefined) {
+  if (record?.hash !== undefined && viewOfRecord(state) > 0) {
     const block = state.blocks.get(record.hash);
     if (block !== undefined) state.candidates.set(record.view, { block, arrivedWall: context.wall, refused: false });
   }
-  if (record !== undefined && record.view > state.head.view) recast(context, recordedVotes(record));
-  for (const slot of state.certificates.values()) if (slot.commit !== undefined) finalize(context, slot.commit);
+  recastRecord(context);
+  for (const slot of [...state.certificates.values()]) if (slot.commit !== undefined) finalize(context, slot.commit);
   sendStatus(context, "all");
+  compareSuccession(context);
   advance(context);
+}
+
+/** Casts again what the record says of this epoch's unfinalised views. */
+function recastRecord(context: Step): void {
+  const { record, head } = context.state;
+  if (record !== undefined && viewOfRecord(context.state) > head.view) recast(context, recordedVotes(record));
 }
 
 function onMessage(context: Step, from: ValidatorIndex, message: AgreementMessage): void {
@@ -103,8 +132,18 @@ function onMessage(context: Step, from: ValidatorIndex, message: AgreementMessag
       onProposal(context, from, message.proposal);
       return;
     case "vote":
-      onVote(context, message.vote);
+      onVote(context, from, message.vote);
       return;
+    case "status":
+      onStatus(context, from, message.status);
+      return;
+    default:
+      onProof(context, message);
+  }
+}
+
+function onProof(context: Step, message: SelfProving): void {
+  switch (message.type) {
     case "certificate":
       onCertificate(context, message.certificate);
       return;
@@ -112,8 +151,9 @@ function onMessage(context: Step, from: ValidatorIndex, message: AgreementMessag
       onCommitProof(context, message.proof);
       advance(context);
       return;
-    case "status":
-      onStatus(context, from, message.status);
+    case "epoch-close":
+      onEpochClose(context, message.close);
+      advance(context);
       return;
     default:
       unreachable(message);
@@ -124,6 +164,11 @@ function onProposal(context: Step, from: ValidatorIndex, proposal: Proposal): vo
   const { state } = context;
   const { block, commitProof, signature } = proposal;
   const { header } = block;
+  // Nothing of a proposal of another epoch was verified.
+  if (header.epoch !== state.setting.set.epoch) {
+    answerOtherEpoch(context, from, header.epoch);
+    return;
+  }
   if (commitProof !== undefined) onCommitProof(context, commitProof);
   if (header.epoch !== state.setting.set.epoch || header.view <= state.head.view) return;
   if (header.parentCertificate !== undefined) onCertificate(context, header.parentCertificate);
@@ -138,9 +183,12 @@ function onProposal(context: Step, from: ValidatorIndex, proposal: Proposal): vo
   else advance(context);
 }
 
-function onVote(context: Step, vote: Vote): void {
+function onVote(context: Step, from: ValidatorIndex, vote: Vote): void {
   const { state } = context;
-  if (vote.epoch !== state.setting.set.epoch) return;
+  if (vote.epoch !== state.setting.set.epoch) {
+    answerOtherEpoch(context, from, vote.epoch);
+    return;
+  }
   if (vote.certificate !== undefined) onCertificate(context, vote.certificate);
   if (vote.view > state.current && !isWithinWindow(state, vote.view)) {
     sendStatusOnce(context, vote.signer);
@@ -153,6 +201,7 @@ function onVote(context: Step, vote: Vote): void {
 function onVotesChecked(context: Step, event: Extract<Event, { type: "votes-checked" }>): void {
   const { state, out } = context;
   const { subject, certificate, bad } = event;
+  if (subject.epoch !== state.setting.set.epoch) return;
   if (bad.length > 0) out.push({ type: "observe", fact: { type: "bad-votes", signers: bad, view: subject.view } });
   endCheck(context, subject, bad);
   if (certificate === undefined) {
@@ -173,6 +222,7 @@ function onVotesChecked(context: Step, event: Extract<Event, { type: "votes-chec
 function onSigned(context: Step, subject: VoteSubject, signature: Uint8Array): void {
   const { state, out } = context;
   const { setting } = state;
+  if (subject.epoch !== setting.set.epoch) return;
   const signer = setting.self as ValidatorIndex;
   const candidate = state.candidates.get(subject.view);
   if (subject.kind === "PREPARE" && leaderOf(setting, subject.view) === signer) {
@@ -217,8 +267,7 @@ function onTick(context: Step): void {
   sendStatus(context, "all");
   const stuck = state.pace.currentAtLastTick === state.current;
   state.pace.currentAtLastTick = state.current;
-  if (stuck && state.record !== undefined && state.record.view > state.head.view)
-    recast(context, recordedVotes(state.record));
+  if (stuck) recastRecord(context);
   if (state.pendingFinality !== undefined) finalize(context, state.pendingFinality);
   const search = bestParent(state);
   if (search.type === "gap") context.out.push({ type: "fetch-certificates", first: search.view, last: search.view });
@@ -226,21 +275,25 @@ function onTick(context: Step): void {
   advance(context);
 }
 
+/** Where a replica stands, as it tells its peers. */
+export const statusOf = (state: AgreementState): Status => ({
+  epoch: state.setting.set.epoch,
+  view: state.current,
+  finalizedView: state.head.view,
+  finalizedHeight: state.head.height,
+});
+
 function sendStatus(context: Step, to: ValidatorIndex | "all"): void {
-  const { state } = context;
-  const status: Status = {
-    epoch: state.setting.set.epoch,
-    view: state.current,
-    finalizedView: state.head.view,
-    finalizedHeight: state.head.height,
-  };
-  context.out.push({ type: "send", to, message: { type: "status", status } });
+  context.out.push({ type: "send", to, message: { type: "status", status: statusOf(context.state) } });
 }
 
 /** Helps a replica that is behind, once a tick; tells one that is ahead where we are. */
 function onStatus(context: Step, from: ValidatorIndex, status: Status): void {
   const { state, out } = context;
-  if (status.epoch !== state.setting.set.epoch) return;
+  if (status.epoch !== state.setting.set.epoch) {
+    answerOtherEpoch(context, from, status.epoch);
+    return;
+  }
   if (status.view > state.current) sendStatusOnce(context, from);
   if (status.view >= state.current && status.finalizedView >= state.head.view) return;
   if (!mayAnswer(context, from)) return;
@@ -252,6 +305,13 @@ function onStatus(context: Step, from: ValidatorIndex, status: Status): void {
   if (status.view < state.current && certificate !== undefined) {
     out.push({ type: "send", to: from, message: { type: "certificate", certificate } });
   }
+}
+
+/** Whoever is in an older epoch gets its end; whoever is in a later one hears where we are, and sends us ours. */
+function answerOtherEpoch(context: Step, from: ValidatorIndex, epoch: Epoch): void {
+  if (!mayAnswer(context, from)) return;
+  if (epoch > context.state.setting.set.epoch) sendStatus(context, from);
+  else context.out.push({ type: "send-close", to: from, epoch });
 }
 
 function sendStatusOnce(context: Step, from: ValidatorIndex): void {
@@ -281,7 +341,7 @@ export function certificatesFor(state: AgreementState, first: View, last: View):
 /** SAFE-1 … SAFE-5 restated over the state; a failure is our own mistake. */
 function assertInvariants(state: AgreementState): void {
   assert(state.current > state.head.view, "SAFE-4: the current view is above the finalised one");
-  assert(state.record === undefined || state.record.view <= state.current, "SAFE-3: no vote above the current view");
+  assert(viewOfRecord(state) <= state.current, "SAFE-3: no vote above the current view");
   assert(
     state.headProof === undefined || state.headProof.commit.view === state.head.view,
     "SAFE-1: the proof is the head's",

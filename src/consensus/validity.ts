@@ -10,9 +10,14 @@ import {
 import { orderedOn } from "./branch.js";
 import type { BatchInfo, Block } from "./events.js";
 import type { AgreementState, Head } from "./state.js";
+import { type ParentType, typeFault } from "./succession.js";
 
 /** What validity needs of a parent: the finalised head or an unfinalised block. */
-export type ParentView = Pick<Head, "view" | "height" | "hash" | "timestamp" | "executed">;
+export type ParentView = Pick<Head, "view" | "height" | "hash" | "timestamp" | "executed"> &
+  Pick<ParentType, "type" | "nextSet" | "closing">;
+
+/** The finalised head as a parent: within its own epoch it is neither CLOSING nor DRAIN, since that would be over. */
+export const headAsParent = (head: Head): ParentView => ({ ...head, type: "NORMAL" });
 
 /** Equality of what two claims about one height say. */
 export const sameRoots = (left: Claim, right: Claim): boolean =>
@@ -56,11 +61,13 @@ export function headerFault(state: AgreementState, block: Block, parent: ParentV
   if (header.chainId !== state.setting.chainId || header.epoch !== state.setting.set.epoch)
     return "another chain or epoch";
   if (header.valsetHash !== state.setting.set.hash) return "another validator set";
-  if (header.type !== "NORMAL") return "a closing block without a change of the validator set";
   if (header.height !== parent.height + 1) return "the height does not follow its parent's";
   if (header.timestamp <= parent.timestamp) return "the timestamp is not above its parent's";
   return (
-    claimFault(header.executed, parent) ?? sizeFault(block) ?? lagFault(header.height, header.executed, body.length)
+    claimFault(header.executed, parent) ??
+    typeFault(block, parent) ??
+    sizeFault(block) ??
+    lagFault(header.height, header.executed, body.length)
   );
 }
 

@@ -1,5 +1,6 @@
 import type { Sha256 } from "../crypto/index.js";
 import {
+  assert,
   BLOCK_BATCHES_MAX,
   concatBytes,
   type Digest,
@@ -13,7 +14,15 @@ import {
   type View,
   Writer,
 } from "../primitives/index.js";
-import { type Certificate, readCertificate, writeCertificate } from "./certificate.js";
+import {
+  type Certificate,
+  type CommitProof,
+  readCertificate,
+  readSuccessors,
+  type Successor,
+  writeCertificate,
+  writeSuccessors,
+} from "./certificate.js";
 
 /** Reference to an ordered batch; `size` is the length of the signed batch in bytes. */
 export interface BatchReference {
@@ -58,6 +67,35 @@ export interface Header {
   readonly executed: Claim;
   readonly valsetHash: Digest;
   readonly type: BlockType;
+  /**
+   * CLOSING and DRAIN: the validators of the next epoch. A DRAIN repeats them, so that one certified header of either
+   * type proves by itself who follows (EPOCH-6).
+   */
+  readonly nextSet?: readonly Successor[];
+  /** DRAIN: the CLOSING block that it helps to finalise. */
+  readonly closing?: BlockReference;
+}
+
+/** A block by hash and height. */
+export interface BlockReference {
+  readonly hash: Digest;
+  readonly height: Height;
+}
+
+/**
+ * Why an epoch is over: a CommitQC pair on its CLOSING block, or on a DRAIN block behind it. The header alone tells the
+ * anchor of the next epoch and its validators (EPOCH-6).
+ */
+export interface EpochClose {
+  readonly header: Header;
+  /** Hash of that header. */
+  readonly hash: Digest;
+  readonly proof: CommitProof;
+}
+
+/** The CLOSING block that a header of type CLOSING or DRAIN makes the last one of its epoch. */
+export function closedBlock({ header, hash }: Pick<EpochClose, "header" | "hash">): BlockReference | undefined {
+  return header.type === "CLOSING" ? { hash, height: header.height } : header.closing;
 }
 
 const HEADER_TAG = utf8("sabha/hdr/1");
@@ -78,12 +116,26 @@ export function encodeHeader(header: Header): Uint8Array {
   writer.u64(header.timestamp).u8(header.proposer).hex(header.batchesRoot);
   writer.u64(header.executed.height).hex(header.executed.resultsRoot);
   writer.u64(header.executed.stateHeight).hex(header.executed.stateRoot);
-  return writer.hex(header.valsetHash).u8(TYPE_CODES[header.type]).finish();
+  writer.hex(header.valsetHash).u8(TYPE_CODES[header.type]);
+  const { type, nextSet, closing } = header;
+  assert((nextSet !== undefined) === (type !== "NORMAL"), "blocks that end an epoch name the next set");
+  assert((closing !== undefined) === (type === "DRAIN"), "a DRAIN names the block that it helps to finalise");
+  if (nextSet !== undefined) writeSuccessors(writer, nextSet);
+  if (closing !== undefined) writer.hex(closing.hash).u64(closing.height);
+  return writer.finish();
 }
 
 export function readHeader(reader: Reader): Header {
   const version = reader.u8();
   if (version !== 1) reader.refuse(`header version ${version}`);
+  const header = readCommonHeader(reader);
+  if (header.type === "NORMAL") return header;
+  const nextSet = readSuccessors(reader);
+  if (header.type === "CLOSING") return { ...header, nextSet };
+  return { ...header, nextSet, closing: { hash: reader.digest(), height: reader.u64() as Height } };
+}
+
+function readCommonHeader(reader: Reader): Header {
   return {
     version: 1,
     chainId: reader.digest(),

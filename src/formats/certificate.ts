@@ -8,6 +8,7 @@ import {
   toHex,
   utf8,
   VALIDATORS_MAX,
+  VALIDATORS_MIN,
   type View,
   Writer,
   ZERO_DIGEST,
@@ -48,6 +49,14 @@ export interface Validator {
   readonly name: string;
   /** Public key of the certificate scheme. */
   readonly publicKey: Uint8Array;
+}
+
+/** A validator of the epoch to come, with what the others need to reach it. */
+export interface Successor extends Validator {
+  /** Ed25519 public key of its libp2p identity, 32 bytes in lower-case hex. */
+  readonly networkKey: string;
+  /** Multiaddrs, at most 8. */
+  readonly addresses: readonly string[];
 }
 
 /** The validators of one epoch, in the order of their participant numbers. */
@@ -103,6 +112,37 @@ export function makeValidatorSet(sha256: Sha256, epoch: Epoch, validators: reado
   const writer = new Writer(2_048).u64(epoch);
   writer.list(members, (member) => writer.u32(member.participant).text(member.name).variable(member.publicKey));
   return { epoch, members, hash: toHex(sha256(concatBytes(VALSET_TAG, writer.finish()))) as Digest };
+}
+
+const NAME_BYTES_MAX = 32;
+const PUBLIC_KEY_BYTES_MAX = 48;
+const ADDRESSES_MAX = 8;
+const ADDRESS_BYTES_MAX = 256;
+
+/** The validators of an epoch to come, ascending by participant. */
+export function writeSuccessors(writer: Writer, successors: readonly Successor[]): void {
+  writer.list(successors, (successor) => {
+    writer.u32(successor.participant).text(successor.name).variable(successor.publicKey);
+    writer.hex(successor.networkKey).list(successor.addresses, (address) => writer.text(address));
+  });
+}
+
+/** Refuses sizes that no set may have and an order that would give one set two encodings. */
+export function readSuccessors(reader: Reader): readonly Successor[] {
+  let previous = 0;
+  const successors = reader.list(VALIDATORS_MAX, (): Successor => {
+    const participant = reader.u32() as ParticipantNumber;
+    if (participant <= previous) reader.refuse("validators are not in ascending order");
+    previous = participant;
+    return {
+      participant,
+      name: reader.text(NAME_BYTES_MAX),
+      publicKey: reader.variable(PUBLIC_KEY_BYTES_MAX).slice(),
+      networkKey: toHex(reader.fixed(32)),
+      addresses: reader.list(ADDRESSES_MAX, () => reader.text(ADDRESS_BYTES_MAX)),
+    };
+  });
+  return successors.length < VALIDATORS_MIN ? reader.refuse("fewer validators than a set needs") : successors;
 }
 
 /** The chain and set under which a certificate is checked. */

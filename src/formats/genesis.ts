@@ -12,7 +12,6 @@ import {
 import { makeValidatorSet, type ValidatorSet } from "./certificate.js";
 import {
   amount,
-  flag,
   hex,
   integer,
   list,
@@ -23,6 +22,7 @@ import {
   ShapeError,
   text,
 } from "./json-shape.js";
+import { type Rulebook, rulebookShape } from "./rulebook.js";
 
 /**
  * The genesis file: everything that the banks agreed on before the first block. It is JSON in its one
@@ -41,7 +41,7 @@ export interface Genesis {
   readonly rulebook: Rulebook;
   /** In the order in which they are opened. */
   readonly accounts: readonly GenesisAccount[];
-  /** Applied in order at height 0: issuance → settlement, clearing → customer. */
+  /** Applied in order at height 0: issuance → settlement or reserve, clearing → customer. */
   readonly funding: readonly GenesisFunding[];
 }
 
@@ -67,7 +67,7 @@ export interface GenesisValidator {
   readonly addresses: readonly string[];
 }
 
-export type AccountKind = "customer" | "clearing" | "settlement" | "issuance";
+export type AccountKind = "customer" | "clearing" | "settlement" | "issuance" | "reserve";
 
 export interface GenesisAccount {
   readonly id: Id128;
@@ -83,131 +83,56 @@ export interface GenesisFunding {
   readonly amount: string;
 }
 
-/** What a scheme changes over time; amounts are decimal strings of minor units. */
-export interface Rulebook {
-  readonly assets: readonly RulebookAsset[];
-  readonly rails: readonly RulebookRail[];
-  readonly defaultAsset: number;
-  readonly defaultRail: number;
-  /** A scheme day is floor((UTC seconds + this) / 86,400). */
-  readonly schemeDayOffsetSeconds: number;
-  /** Heights between two state roots. */
-  readonly checkpointBlocks: number;
-  /** Pending transfers that one block may expire. */
-  readonly expiriesPerBlockMax: number;
-  readonly participantCaps: ParticipantCaps;
-}
-
-export interface RulebookAsset {
-  /** ISO 4217 numeric code. */
-  readonly number: number;
-  /** ISO 4217 alphabetic code. */
-  readonly code: string;
-  /** Decimal digits of the minor unit. */
-  readonly exponent: number;
-}
-
-export interface RulebookRail {
-  readonly number: number;
-  readonly name: string;
-  readonly minimum: string;
-  readonly maximum: string;
-  /** Longest pending time; 0 where the rail has no two-phase transfers. */
-  readonly timeoutSecondsMax: number;
-  readonly partialPost: boolean;
-  /** Sum of initiations per debit account and scheme day; absent: unlimited. */
-  readonly accountDailyMaximum?: string;
-}
-
-export interface ParticipantCaps {
-  readonly accounts: number;
-  readonly pendings: number;
-}
+/** Participants of a consortium, those that governance adds included. */
+export const PARTICIPANTS_MAX = 1_024;
 
 /** Bounds of the file; what a real consortium needs is far below. */
 const GENESIS_BYTES_MAX = 256 * 1_048_576;
-const PARTICIPANTS_MAX = 1_024;
-const KEYS_MAX = 16;
+export const KEYS_MAX = 16;
 const ADDRESSES_MAX = 8;
 const ACCOUNTS_MAX = 1_048_576;
-const ASSETS_MAX = 64;
-const RAILS_MAX = 64;
 
 const U32_MAX = 0xffff_ffff;
 
 /** Sizes of a scheme's public key and proof of possession, in bytes. */
-const SCHEME_SIZES = {
+export const SCHEME_SIZES = {
   bls12381: { key: 48, proof: 96 },
   ed25519: { key: 32, proof: 64 },
   "keyed-hash": { key: 32, proof: 32 },
 } as const;
 
 const title = text(/^[^\p{Cc}\p{Cs}]{1,64}$/u, "a text of 1 to 64 characters without control characters");
-const participantName = text(
+export const participantName = text(
   /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/,
   "a name of 1 to 32 letters, digits, hyphens or underscores",
 );
-const participantId = integer(1, U32_MAX) as Shape<ParticipantNumber>;
+export const participantId = integer(1, U32_MAX) as Shape<ParticipantNumber>;
 const id128 = hex(16) as Shape<Id128>;
+
+/** The operation keys of a participant. */
+export const operationKeys: Shape<GenesisParticipant["keys"]> = list(
+  0,
+  KEYS_MAX,
+  object<GenesisParticipant["keys"][number]>({
+    publicKey: hex(32),
+    scopes: list(1, 3, oneOf("submit", "approve", "govern")),
+  }),
+);
 
 const participant: Shape<GenesisParticipant> = object<GenesisParticipant>({
   number: participantId,
   name: participantName,
   role: oneOf("authority", "bank", "observer"),
-  keys: list(
-    0,
-    KEYS_MAX,
-    object<GenesisParticipant["keys"][number]>({
-      publicKey: hex(32),
-      scopes: list(1, 3, oneOf("submit", "approve", "govern")),
-    }),
-  ),
+  keys: operationKeys,
 });
 
-const validator: Shape<GenesisValidator> = object<GenesisValidator>({
+/** A validator's keys and addresses, whatever the certificate scheme. */
+export const validatorShape: Shape<GenesisValidator> = object<GenesisValidator>({
   participant: participantId,
   consensusKey: hex(32, 48),
   proofOfPossession: hex(32, 96),
   networkKey: hex(32),
   addresses: list(1, ADDRESSES_MAX, text(/^\/[\x21-\x7e]{1,255}$/, "a multiaddr of at most 256 characters")),
-});
-
-const rail: Shape<RulebookRail> = object<
-  Omit<RulebookRail, "accountDailyMaximum">,
-  Required<Pick<RulebookRail, "accountDailyMaximum">>
->(
-  {
-    number: integer(0, 255),
-    name: text(
-      /^[A-Za-z0-9][A-Za-z0-9 _-]{0,31}$/,
-      "a name of 1 to 32 letters, digits, spaces, hyphens or underscores",
-    ),
-    minimum: amount,
-    maximum: amount,
-    timeoutSecondsMax: integer(0, U32_MAX),
-    partialPost: flag,
-  },
-  { accountDailyMaximum: amount },
-);
-
-/** Members, types and ranges of a rulebook, wherever it comes from. */
-export const rulebookShape: Shape<Rulebook> = object<Rulebook>({
-  assets: list(
-    1,
-    ASSETS_MAX,
-    object<RulebookAsset>({
-      number: integer(0, U32_MAX),
-      code: text(/^[A-Z]{3}$/, "three capital letters"),
-      exponent: integer(0, 18),
-    }),
-  ),
-  rails: list(1, RAILS_MAX, rail),
-  defaultAsset: integer(0, U32_MAX),
-  defaultRail: integer(0, 255),
-  schemeDayOffsetSeconds: integer(-86_400, 86_400),
-  checkpointBlocks: integer(1, 1_000_000),
-  expiriesPerBlockMax: integer(1, 1_000_000),
-  participantCaps: object<ParticipantCaps>({ accounts: integer(0, U32_MAX), pendings: integer(0, U32_MAX) }),
 });
 
 const genesis: Shape<Genesis> = object<Genesis>({
@@ -216,7 +141,7 @@ const genesis: Shape<Genesis> = object<Genesis>({
   timestamp: integer(0, 253_402_300_799_999),
   scheme: oneOf("bls12381", "ed25519", "keyed-hash"),
   participants: list(1, PARTICIPANTS_MAX, participant),
-  validators: list(VALIDATORS_MIN, VALIDATORS_MAX, validator),
+  validators: list(VALIDATORS_MIN, VALIDATORS_MAX, validatorShape),
   rulebook: rulebookShape,
   accounts: list(
     0,
@@ -225,7 +150,7 @@ const genesis: Shape<Genesis> = object<Genesis>({
       id: id128,
       owner: participantId,
       asset: integer(0, U32_MAX),
-      kind: oneOf("customer", "clearing", "settlement", "issuance"),
+      kind: oneOf("customer", "clearing", "settlement", "issuance", "reserve"),
     }),
   ),
   funding: list(0, ACCOUNTS_MAX, object<GenesisFunding>({ debit: id128, credit: id128, amount })),

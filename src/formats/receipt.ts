@@ -1,4 +1,5 @@
 import { type Digest, fromHex, toHex, utf8, Writer } from "../primitives/index.js";
+import { type EpochClose, encodeHeader } from "./block.js";
 import { type CanonicalJson, canonicalJson } from "./canonical-json.js";
 import { type CommitProof, writeCommitProof } from "./certificate.js";
 import { hex, integer, list, object, oneOf, parseCanonical, type Shape, type Shaped } from "./json-shape.js";
@@ -10,10 +11,19 @@ import { ACCOUNT_ENTRY_BYTES, type AccountProof } from "./state-proof.js";
  * in hexadecimal. This module reads and writes them; `verify.ts` judges them.
  */
 
-/** A header and the certificates that make its block final; `commitProof` is what `writeCommitProof` writes. */
-export interface CertifiedHeader {
+/** A header and the certificates that name its block; `commitProof` is what `writeCommitProof` writes. */
+export interface CertifiedBytes {
   readonly header: Uint8Array;
   readonly commitProof: Uint8Array;
+}
+
+/** A header and the certificates that make its block final. */
+export interface CertifiedHeader extends CertifiedBytes {
+  /**
+   * What ended each epoch before the header's own, from epoch 0 on: a header of type CLOSING or DRAIN with its
+   * certificates. So the validators of genesis vouch, one set after the other, for those who signed this one.
+   */
+  readonly epochs: readonly CertifiedBytes[];
 }
 
 /** A result leaf (canonical bytes) and its siblings in the results tree that the header claims. */
@@ -63,16 +73,38 @@ const RESULT_LEAF_BYTES_MAX = 256;
 const COMMIT_PROOF_BYTES_MAX = 8_192;
 const COUNT_MAX = 0xffff_ffff;
 
-/** A certified header out of stored parts. */
-export function certifiedHeader(header: Uint8Array, proof: CommitProof): CertifiedHeader {
+/** Epochs that one proof may lead through. */
+const PROOF_EPOCHS_MAX = 1_024;
+
+/**
+ * A certified header out of stored parts.
+ *
+ * @param epochs what ended the epochs before the header's own: as many as its number says
+ */
+export function certifiedHeader(
+  header: Uint8Array,
+  proof: CommitProof,
+  epochs: readonly EpochClose[] = [],
+): CertifiedHeader {
+  return {
+    ...certifiedBytes(header, proof),
+    epochs: epochs.map((close) => certifiedBytes(encodeHeader(close.header), close.proof)),
+  };
+}
+
+function certifiedBytes(header: Uint8Array, proof: CommitProof): CertifiedBytes {
   const writer = new Writer(512);
   writeCommitProof(writer, proof);
   return { header, commitProof: writer.finish() };
 }
 
-interface CertifiedFile {
+interface CertifiedBytesFile {
   readonly header: string;
   readonly commitProof: string;
+}
+/** In files: hexadecimal; without `epochs` where there are none. */
+export interface CertifiedFile extends CertifiedBytesFile {
+  readonly epochs?: readonly CertifiedBytesFile[];
 }
 interface ResultFile {
   readonly leaf: string;
@@ -115,10 +147,13 @@ interface ConsistencyFile {
 
 const digest = hex(32);
 const path = list(0, PATH_MAX, digest);
-const certified: Shape<CertifiedFile> = object<CertifiedFile>({
-  header: hex(1, HEADER_BYTES_MAX),
-  commitProof: hex(1, COMMIT_PROOF_BYTES_MAX),
-});
+const certifiedParts = { header: hex(1, HEADER_BYTES_MAX), commitProof: hex(1, COMMIT_PROOF_BYTES_MAX) };
+/** Shape of a certified header in any proof file. */
+export const certifiedShape: Shape<CertifiedFile> = object<
+  CertifiedBytesFile,
+  { readonly epochs: readonly CertifiedBytesFile[] }
+>(certifiedParts, { epochs: list(1, PROOF_EPOCHS_MAX, object<CertifiedBytesFile>(certifiedParts)) });
+const certified = certifiedShape;
 const result: Shape<ResultFile> = object<ResultFile>({ leaf: hex(1, RESULT_LEAF_BYTES_MAX), path });
 const receiptFile: Shape<ReceiptFile & { readonly opening?: OpeningFile }> = object<
   ReceiptFile,
@@ -252,13 +287,23 @@ const mapped = <T, U>(shaped: Shaped<T>, map: (value: T) => U): Shaped<U> =>
 /** Bytes of hexadecimal that a shape has checked. */
 const raw = (text: string): Uint8Array => fromHex(text) as Uint8Array;
 
-const certifiedFile = (value: CertifiedHeader): CertifiedFile => ({
-  header: toHex(value.header),
-  commitProof: toHex(value.commitProof),
+const bytesFile = ({ header, commitProof }: CertifiedBytes): CertifiedBytesFile => ({
+  header: toHex(header),
+  commitProof: toHex(commitProof),
 });
-const certifiedOf = (file: CertifiedFile): CertifiedHeader => ({
-  header: raw(file.header),
-  commitProof: raw(file.commitProof),
+const bytesOf = ({ header, commitProof }: CertifiedBytesFile): CertifiedBytes => ({
+  header: raw(header),
+  commitProof: raw(commitProof),
+});
+/** A certified header as it stands in files. */
+export const certifiedFile = (value: CertifiedHeader): CertifiedFile => ({
+  ...bytesFile(value),
+  ...(value.epochs.length === 0 ? {} : { epochs: value.epochs.map(bytesFile) }),
+});
+/** Back from what `certifiedShape` has checked. */
+export const certifiedOf = (file: CertifiedFile): CertifiedHeader => ({
+  ...bytesOf(file),
+  epochs: (file.epochs ?? []).map(bytesOf),
 });
 const resultFile = (value: ProvenResult): ResultFile => ({ leaf: toHex(value.leaf), path: value.path.map(toHex) });
 const resultOf = (file: ResultFile): ProvenResult => ({ leaf: raw(file.leaf), path: file.path.map(raw) });

@@ -11,6 +11,7 @@ import {
 } from "../primitives/index.js";
 import { BATCH_HEADER_BYTES, type BatchKind } from "./batch.js";
 import type { AccountKind } from "./genesis.js";
+import { checkGovernRecords, type GovernFault } from "./governance.js";
 
 /**
  * The three kinds of 128-byte records that a batch carries. Integers are little-endian except the first
@@ -24,7 +25,9 @@ import type { AccountKind } from "./genesis.js";
  * account: 0 id 16 · 16 owner u32 · 20 asset u32 · 24 kind u8 · 25 reserved · 26 flags u16 · 28 reserved 4 ·
  * 32 reference 16 · 48 reserved 80
  *
- * account action: 0 id 16 · 16 account 16 · 32 reference 16 · 48 action u8 · 49 reserved 79
+ * account action: 0 id 16 · 16 account 16 · 32 reference 16 · 48 action u8 · 49 priority u8 · 50 reserved 78
+ *
+ * settle-set: 0 id of a queued transfer 16 · 16 reserved 112
  */
 export const TRANSFER_FIELDS = {
   id: 0,
@@ -54,9 +57,22 @@ export type AccountFlag = keyof typeof ACCOUNT_FLAGS;
 const ACCOUNT_FLAGS_MASK = 3;
 
 /** Numbers of the account kinds. */
-export const ACCOUNT_KINDS = { customer: 1, clearing: 2, settlement: 3, issuance: 4 } as const;
+export const ACCOUNT_KINDS = { customer: 1, clearing: 2, settlement: 3, issuance: 4, reserve: 5 } as const;
 
-export const ACCOUNT_ACTIONS = { freeze: 1, unfreeze: 2, close: 3 } as const;
+/**
+ * `cut_window` names the authority's issuance account of an asset: its open window of net settlement is cut
+ * before its time. The last three name a transfer in place of an account: one on hold, whose release or return an
+ * `approve` key signs, or one in its bank's queue.
+ */
+export const ACCOUNT_ACTIONS = {
+  freeze: 1,
+  unfreeze: 2,
+  close: 3,
+  cut_window: 4,
+  release_hold: 5,
+  return_hold: 6,
+  queue_reprioritise: 7,
+} as const;
 export type AccountAction = keyof typeof ACCOUNT_ACTIONS;
 
 export const ZERO_ID = "0".repeat(32) as Id128;
@@ -96,6 +112,8 @@ export interface ActionFields {
   readonly accountId: Id128;
   readonly action: AccountAction;
   readonly reference?: Id128;
+  /** The new one, with `queue_reprioritise` only; higher is more urgent. */
+  readonly priority?: number;
 }
 
 /** Why fields make no record. */
@@ -117,7 +135,7 @@ export interface RecordDefaults {
 
 /** Flags of an account that does not ask for others: nobody but clearing and issuance may go negative. */
 export const usualAccountFlags = (kind: AccountKind): number =>
-  kind === "customer" || kind === "settlement"
+  kind === "customer" || kind === "settlement" || kind === "reserve"
     ? ACCOUNT_FLAGS.debits_must_not_exceed_credits
     : kind === "issuance"
       ? ACCOUNT_FLAGS.credits_must_not_exceed_debits
@@ -189,23 +207,22 @@ export function encodeAction(fields: ActionFields): Encoded {
   return writer
     .id("reference", 32, fields.reference ?? ZERO_ID)
     .word("action", 48, fields.action, ACCOUNT_ACTIONS)
+    .number("priority", 49, 1, fields.action === "queue_reprioritise" ? (fields.priority ?? 0) : 0)
     .finish();
 }
 
 /** @param record at least 128 bytes from `offset` that `checkBatchRecords` accepts */
-export function decodeAction(record: Uint8Array, offset = 0): Required<ActionFields> {
+export function decodeAction(
+  record: Uint8Array,
+  offset = 0,
+): Required<Omit<ActionFields, "priority">> & Pick<ActionFields, "priority"> {
   const id = (at: number): Id128 => toHex(record.subarray(offset + at, offset + at + 16)) as Id128;
   const action = nameOf(record[offset + 48] as number, ACCOUNT_ACTIONS) ?? "freeze";
-  return { id: id(0), accountId: id(16), reference: id(32), action };
+  const priority = record[offset + 49] as number;
+  return { id: id(0), accountId: id(16), reference: id(32), action, ...(priority === 0 ? {} : { priority }) };
 }
 
-export type RecordsFault =
-  | "reserved_bytes_set"
-  | "unknown_flag"
-  | "asset_zero"
-  | "owner_zero"
-  | "unknown_kind"
-  | "unknown_action";
+export type RecordsFault = GovernFault | "asset_zero" | "owner_zero";
 
 /**
  * Shape of the records of a signed batch, read in place: part of block validity, needs no state.
@@ -217,8 +234,8 @@ export function checkBatchRecords(
   kind: BatchKind,
   bytes: Uint8Array,
 ): { readonly index: number; readonly fault: RecordsFault } | undefined {
-  const check = kind === "create_transfers" ? transferFault : kind === "create_accounts" ? accountFault : actionFault;
-  if (kind === "govern" || kind === "settle_set") return undefined;
+  const check = kind === "govern" ? undefined : RECORD_CHECKS[kind];
+  if (check === undefined) return checkGovernRecords(bytes);
   const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const count = data.getUint32(4, true);
   for (let index = 0; index < count; index += 1) {
@@ -244,16 +261,30 @@ function accountFault(data: DataView, at: number): RecordsFault | undefined {
   if (data.getUint32(at + 16, true) === 0) return "owner_zero";
   if (data.getUint32(at + 20, true) === 0) return "asset_zero";
   const kind = data.getUint8(at + 24);
-  return kind < ACCOUNT_KINDS.customer || kind > ACCOUNT_KINDS.issuance ? "unknown_kind" : undefined;
+  return kind < ACCOUNT_KINDS.customer || kind > ACCOUNT_KINDS.reserve ? "unknown_kind" : undefined;
 }
 
 function actionFault(data: DataView, at: number): RecordsFault | undefined {
-  if (data.getUint32(at + 48, true) >>> 8 !== 0) return "reserved_bytes_set";
+  const isReprioritise = data.getUint8(at + 48) === ACCOUNT_ACTIONS.queue_reprioritise;
+  if (data.getUint32(at + 48, true) >>> (isReprioritise ? 16 : 8) !== 0) return "reserved_bytes_set";
   for (let reserved = 52; reserved < RECORD_BYTES; reserved += 4)
     if (data.getUint32(at + reserved, true) !== 0) return "reserved_bytes_set";
   const action = data.getUint8(at + 48);
-  return action < ACCOUNT_ACTIONS.freeze || action > ACCOUNT_ACTIONS.close ? "unknown_action" : undefined;
+  return action < ACCOUNT_ACTIONS.freeze || action > ACCOUNT_ACTIONS.queue_reprioritise ? "unknown_action" : undefined;
 }
+
+function settleSetFault(data: DataView, at: number): RecordsFault | undefined {
+  for (let reserved = 16; reserved < RECORD_BYTES; reserved += 4)
+    if (data.getUint32(at + reserved, true) !== 0) return "reserved_bytes_set";
+  return undefined;
+}
+
+const RECORD_CHECKS = {
+  create_transfers: transferFault,
+  create_accounts: accountFault,
+  manage_accounts: actionFault,
+  settle_set: settleSetFault,
+} as const;
 
 /** The participant whose number an id begins with. */
 export const participantOfId = (id: Id128): ParticipantNumber =>

@@ -64,6 +64,11 @@ export function treeHead(sha256: Sha256, range: CompactRange): Uint8Array {
   return root;
 }
 
+/** Head of the tree over the first `size` leaves; undefined if `nodeAt` lacks a subtree. */
+export function treeHeadAt(sha256: Sha256, nodeAt: NodeReader, size: number): Uint8Array | undefined {
+  return size === 0 ? treeHead(sha256, EMPTY_RANGE) : rangeHash(sha256, nodeAt, 0, size);
+}
+
 /**
  * §2.1.3.1: siblings of leaf `index` in the tree of `size` leaves, from the bottom up.
  *

@@ -1,5 +1,6 @@
 import type { SetVerifier, Sha256, Verification } from "../crypto/index.js";
 import {
+  concatBytes,
   type Digest,
   decode,
   type Epoch,
@@ -15,6 +16,7 @@ import { blockHash, type Header, readHeader } from "./block.js";
 import {
   type Certificate,
   isCommitPair,
+  makeValidatorSet,
   quorumOf,
   readCertificate,
   signersOf,
@@ -34,6 +36,7 @@ import {
   readOutcome,
 } from "./outcome.js";
 import {
+  type CertifiedBytes,
   type CertifiedHeader,
   decodeBalanceProof,
   decodeConsistencyProof,
@@ -67,7 +70,8 @@ export type ProofCheck =
   | "outcome"
   | "commitment"
   | "account-path"
-  | "consistency-path";
+  | "consistency-path"
+  | "fork";
 
 export interface ProofFailure {
   readonly ok: false;
@@ -83,9 +87,14 @@ export interface TrustedChain {
   readonly chainId: Digest;
   /** The consortium's name. */
   readonly name: string;
+  /** Of epoch 0; of a later one where a proof has led there. */
   readonly set: ValidatorSet;
   readonly verifier: SetVerifier;
   readonly sha256: Sha256;
+  /** For the validators of later epochs. @throws {RangeError} for keys that are none */
+  readonly verifierOf: (set: ValidatorSet) => SetVerifier;
+  /** Later epochs that were verified already, so that many proofs cost each of them once. */
+  readonly followed: Map<string, TrustedChain>;
 }
 
 /** The certified block whose header carries the claim that a proof hangs from. */
@@ -169,14 +178,17 @@ export function trustGenesis(genesisBytes: Uint8Array, verification: Verificatio
   if (!parsed.ok) return failed("genesis", `The genesis file is not valid: ${sentence(parsed.fault)}.`);
   const { genesis } = parsed;
   const set = genesisValidatorSet(sha256, genesis);
+  const verifierOf = ({ members }: ValidatorSet): SetVerifier =>
+    verification.scheme(genesis.scheme).verifiers(members.map((member) => member.publicKey));
   let verifier: SetVerifier;
   try {
-    verifier = verification.scheme(genesis.scheme).verifiers(set.members.map((member) => member.publicKey));
+    verifier = verifierOf(set);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return failed("genesis", `The genesis file gives no usable validator keys: ${error.message}.`);
   }
-  return proven({ chainId: chainIdOf(sha256, genesisBytes), name: genesis.name, set, verifier, sha256 });
+  const chainId = chainIdOf(sha256, genesisBytes);
+  return proven({ chainId, name: genesis.name, set, verifier, sha256, verifierOf, followed: new Map() });
 }
 
 /** `verifyReceipt` for a genesis file that is read already. */
@@ -274,21 +286,67 @@ function opened<T extends { readonly chainId: Digest }>(
   return proven(shaped.value);
 }
 
-interface VerifiedHeader {
+export interface VerifiedHeader {
   readonly header: Header;
   readonly provenBy: ProvingBlock;
+  /** With the validators of the header's own epoch. */
+  readonly chain: TrustedChain;
 }
 
-/** A header under a CommitQC and its PrepareQC, both by a quorum of the genesis validators. */
-function verifyHeader(chain: TrustedChain, certified: CertifiedHeader): Proven<VerifiedHeader> {
+/** Epochs whose validators are remembered. */
+const FOLLOWED_MAX = 1_024;
+
+/**
+ * A header under a CommitQC and its PrepareQC, both by a quorum of the validators of its epoch. Those of genesis vouch
+ * for the validators of epoch 1, those for the ones of epoch 2, and so on (EPOCH-6).
+ */
+export function verifyHeader(genesisChain: TrustedChain, certified: CertifiedHeader): Proven<VerifiedHeader> {
+  let chain = genesisChain;
+  for (const close of certified.epochs) {
+    const next = followEpoch(chain, close);
+    if (!next.ok) return next;
+    chain = next.proven;
+  }
+  return verifyInEpoch(chain, certified);
+}
+
+/** From the validators of one epoch to those of the next. */
+function followEpoch(chain: TrustedChain, close: CertifiedBytes): Proven<TrustedChain> {
+  const { sha256, followed } = chain;
+  const key = `${chain.set.epoch}:${chain.set.hash}:${toHex(sha256(concatBytes(close.header, close.commitProof)))}`;
+  const known = followed.get(key);
+  if (known !== undefined) return proven(known);
+  const verified = verifyInEpoch(chain, close);
+  if (!verified.ok) return verified;
+  const { epoch, nextSet } = verified.proven.header;
+  if (nextSet === undefined) return failed("header", `A header of epoch ${epoch} does not end it.`);
+  const set = makeValidatorSet(sha256, (epoch + 1) as Epoch, nextSet);
+  let verifier: SetVerifier;
+  try {
+    verifier = chain.verifierOf(set);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return failed("header", `The validators of epoch ${set.epoch} have no usable keys: ${error.message}.`);
+  }
+  const next = { ...chain, set, verifier };
+  const [oldest] = followed.keys();
+  if (followed.size >= FOLLOWED_MAX && oldest !== undefined) followed.delete(oldest);
+  followed.set(key, next);
+  return proven(next);
+}
+
+function verifyInEpoch(chain: TrustedChain, certified: CertifiedBytes): Proven<VerifiedHeader> {
   const decoded = decode(certified.header, readHeader);
   if (!decoded.ok) return failed("header", `The header is not in its canonical encoding: ${decoded.fault.detail}.`);
   const header = decoded.value;
   if (header.chainId !== chain.chainId) return failed("header", `The header is of another chain, ${header.chainId}.`);
   if (header.epoch !== chain.set.epoch)
-    return failed("header", `The header is of epoch ${header.epoch}, which the genesis file does not vouch for.`);
+    return failed(
+      "header",
+      `The header is of epoch ${header.epoch}, but what comes with it leads to ${chain.set.epoch}.`,
+    );
   if (header.valsetHash !== chain.set.hash)
-    return failed("header", "The header names another validator set than the genesis file.");
+    return failed("header", "The header names another validator set than the one of its epoch.");
   const pair = decode(certified.commitProof, (reader) => ({
     prepare: readCertificate(reader),
     commit: readCertificate(reader),
@@ -307,10 +365,14 @@ function verifyHeader(chain: TrustedChain, certified: CertifiedHeader): Proven<V
   }
   const signers = signersOf(commit.signers).map((index) => chain.set.members[index]?.name ?? "");
   const { epoch, view, height, timestamp } = header;
-  return proven({ header, provenBy: { epoch, view, height, hash, timestamp, signers } });
+  return proven({ header, chain, provenBy: { epoch, view, height, hash, timestamp, signers } });
 }
 
-function certificateFault(chain: TrustedChain, name: string, certificate: Certificate): ProofFailure | undefined {
+export function certificateFault(
+  chain: TrustedChain,
+  name: string,
+  certificate: Certificate,
+): ProofFailure | undefined {
   const { set } = chain;
   const size = set.members.length;
   const signers = signersOf(certificate.signers);

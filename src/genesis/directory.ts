@@ -110,8 +110,16 @@ export class Directory {
   }
 }
 
+/** A result for people, with its ISO 20022 status and reason where this version knows the code. */
+export interface ResultDescription {
+  readonly name: string;
+  readonly meaning: string;
+  readonly status?: string;
+  readonly reason?: string | undefined;
+}
+
 /** What a result code says, by its number or its name. */
-export function describeResult(code: number | string): { readonly name: string; readonly meaning: string } {
+export function describeResult(code: number | string): ResultDescription {
   const found = typeof code === "number" ? resultCode(code) : RESULT_CODES.find(({ name }) => name === code);
   return found ?? { name: String(code), meaning: String(code) };
 }

@@ -1,5 +1,15 @@
 /** Making, checking and reading the genesis of a consortium. */
-export { canonicalJson, decodeTransfer } from "../formats/index.js";
+export {
+  type CanonicalJson,
+  canonicalJson,
+  decodeGovernRecord,
+  decodeTransfer,
+  type GenesisValidator,
+  type KeyScope,
+  type ProposalKind,
+  type Rulebook,
+  rulebookDifferences,
+} from "../formats/index.js";
 export { accountId, type CustomerAccount, infrastructureName, parseAccountsFile } from "./accounts.js";
 export { type Assembled, type Assembly, assembleGenesis } from "./assemble.js";
 export { type Card, encodeCard, makeCard, parseCard } from "./card.js";
@@ -14,5 +24,6 @@ export {
   sampleCustomers,
 } from "./network.js";
 export { parseRulebook } from "./rulebook.js";
+export { rulebookProblems } from "./rulebook-check.js";
 export { type GenesisCheck, type GenesisReport, thresholds, verifyGenesis } from "./verify.js";
 export { parseYaml } from "./yaml.js";

@@ -6,10 +6,13 @@ export type ParsedRulebook =
   | { readonly ok: false; readonly problems: readonly string[] };
 
 /** Members that hold money; in genesis an amount is a decimal string, in YAML an integer of minor units. */
-const AMOUNTS = ["minimum", "maximum", "accountDailyMaximum"];
+const AMOUNTS = [
+  ...["minimum", "maximum", "accountDailyMaximum", "bankWindowMaximum", "fee"],
+  ...["cap", "netDebitCapDefault", "sum"],
+];
 
 /**
- * Reads a rulebook from YAML. It has the members of `Rulebook`, all of them, and no others; see
+ * Reads a rulebook from YAML. It has the members of `Rulebook` and no others; see
  * config/rulebook.default.yaml.
  */
 export function parseRulebook(text: string): ParsedRulebook {

@@ -2,6 +2,7 @@ import { certificateScheme, ed25519, sha256 } from "../crypto/index.js";
 import { chainIdOf, type Genesis, type GenesisParticipant, parseGenesis } from "../formats/index.js";
 import { checkGenesisLedger } from "../ledger/index.js";
 import { type Digest, fromHex, VALIDATORS_MAX, VALIDATORS_MIN } from "../primitives/index.js";
+import { ambiguousNames } from "./rulebook-check.js";
 
 /** One thing that a genesis file must fulfil. */
 export interface GenesisCheck {
@@ -43,7 +44,7 @@ function checkGenesis(genesis: Genesis): readonly GenesisCheck[] {
     { name: "validators", problems: validatorProblems(genesis) },
     { name: "distinct keys", problems: keyProblems(genesis, ledger("KEYS")) },
     { name: "proofs of possession", problems: possessionProblems(genesis) },
-    { name: "rulebook", problems: [...ledger("RULEBOOK"), ...ambiguousNames(genesis)] },
+    { name: "rulebook", problems: [...ledger("RULEBOOK"), ...ambiguousNames(genesis.rulebook)] },
     { name: "accounts", problems: ledger("ACCOUNT") },
     { name: "funding and supply", problems: ledger("FUNDING") },
   ];
@@ -94,15 +95,6 @@ function keyProblems(genesis: Genesis, fromLedger: readonly string[]): readonly 
   }
   // The ledger tells of repeated operation keys too, without the banks' names.
   return problems.length > 0 ? problems : fromLedger;
-}
-
-/** People name assets and rails by word: a word must mean one of them. */
-function ambiguousNames({ rulebook }: Genesis): readonly string[] {
-  const words = [
-    ...rulebook.assets.map(({ code }) => `asset ${code}`),
-    ...rulebook.rails.map(({ name }) => `rail ${name}`),
-  ];
-  return words.filter((word, index) => words.indexOf(word) !== index).map((word) => `${word} is listed twice`);
 }
 
 function possessionProblems(genesis: Genesis): readonly string[] {

@@ -14,12 +14,15 @@ import {
   KIND_MASK,
   OWNER,
   REFERENCE,
+  RESERVE,
   SETTLEMENT,
 } from "./accounts.js";
+import type { NetSettlement } from "./net-settlement.js";
 import { ROLE_AUTHORITY, ROLE_BANK } from "./participants.js";
 import { KIND_ACTION, swapBytes } from "./seen-ids.js";
 import type { State } from "./state.js";
 import { COUNT_WORD, HEADER_WORDS, RECORD_WORDS } from "./transfer-words.js";
+import type { Decider, WaitingTransfers } from "./waiting.js";
 
 /** Words of an account record. */
 const RECORD_OWNER = 4;
@@ -37,11 +40,15 @@ const OPENING_FLAGS = 3 << 16;
 /** Executes the batches that open accounts and that freeze, unfreeze and close them. */
 export class AccountExecution {
   readonly #state: State;
+  readonly #settlement: NetSettlement;
+  readonly #waiting: WaitingTransfers;
   #words: Uint32Array = new Uint32Array(0);
   #participant = 0;
 
-  constructor(state: State) {
+  constructor(state: State, settlement: NetSettlement, waiting: WaitingTransfers) {
     this.#state = state;
+    this.#settlement = settlement;
+    this.#waiting = waiting;
   }
 
   /** @param words the whole signed batch, well formed and signed by a key in scope */
@@ -78,8 +85,10 @@ export class AccountExecution {
     if (!isHolder) return RESULT.owner_not_found;
     const flags = (words[at + RECORD_KIND_AND_FLAGS] as number) >>> 16;
     if (kind === SETTLEMENT && flags !== usualAccountFlags("settlement")) return RESULT.flags_not_allowed;
+    if (kind === RESERVE && flags !== usualAccountFlags("reserve")) return RESULT.flags_not_allowed;
     if (kind === ISSUANCE && flags !== usualAccountFlags("issuance")) return RESULT.flags_not_allowed;
     if (kind === SETTLEMENT && accounts.settlementOf(asset, owner) >= 0) return RESULT.settlement_account_exists;
+    if (kind === RESERVE && accounts.reserveOf(asset, owner) >= 0) return RESULT.reserve_account_exists;
     const cap = rules.rulebook.participantCaps.accounts;
     return participants.accountsOf(owner) >= cap ? RESULT.accounts_cap_exceeded : 0;
   }
@@ -124,14 +133,24 @@ export class AccountExecution {
     });
   }
 
-  /** @param words the whole signed batch, well formed and signed by a key in scope */
-  manageAccounts(words: Uint32Array, participant: number, batch: number): Uint16Array {
+  /** @param words the whole signed batch, well formed and signed by a key that may submit or approve */
+  manageAccounts(words: Uint32Array, by: Decider, batch: number): Uint16Array {
+    const { participant } = by;
     this.#words = words;
     this.#participant = participant;
     const { log, ids } = this.#state;
     const codes = new Uint16Array(words[COUNT_WORD] as number);
     for (let record = 0; record < codes.length; record += 1) {
       const at = HEADER_WORDS + record * RECORD_WORDS;
+      if (((words[at + ACTION] as number) & 0xff) >= ACCOUNT_ACTIONS.release_hold) {
+        codes[record] = this.#decide(at, by, batch, record);
+        continue;
+      }
+      if (!by.maySubmit) {
+        const isOwn = words[at] === swapBytes(participant);
+        codes[record] = isOwn ? RESULT.not_authorised : RESULT.id_not_of_participant;
+        continue;
+      }
       const account = this.#state.accounts.index.findAt(words, at + ACTION_ACCOUNT);
       const refusal = this.#judgeAction(at, account);
       const code = refusal === 0 ? RESULT.applied : refusal;
@@ -146,6 +165,23 @@ export class AccountExecution {
     return codes;
   }
 
+  /** An action about a transfer that waits. */
+  #decide(at: number, by: Decider, batch: number, record: number): number {
+    const words = this.#words;
+    const { log, ids } = this.#state;
+    if (words[at] !== swapBytes(by.participant)) return RESULT.id_not_of_participant;
+    const right = this.#waiting.judgeRight(words, at, by);
+    if (right !== 0) return right;
+    const seen = ids.index.findAt(words, at);
+    if (seen >= 0) return ids.compare(seen, words, at);
+    const refusal = this.#waiting.decide(words, at, by);
+    const code = refusal === 0 ? RESULT.applied : refusal;
+    const outcome = log.count;
+    log.add(code, by.participant, batch, record);
+    ids.consume(words, at, code, KIND_ACTION, outcome);
+    return code;
+  }
+
   #judgeAction(at: number, account: number): number {
     const words = this.#words;
     const { accounts, ids, participants } = this.#state;
@@ -157,15 +193,37 @@ export class AccountExecution {
     if (action !== ACCOUNT_ACTIONS.close) {
       if (participants.roleOf(this.#participant) !== ROLE_AUTHORITY) return RESULT.not_authorised;
     } else if (entry !== undefined && entry[base + OWNER] !== this.#participant) return RESULT.not_authorised;
+    if (action === ACCOUNT_ACTIONS.cut_window && entry !== undefined) {
+      // The asset's issuance account stands for its window.
+      const isIssuers = ((entry[base + KIND_AND_FLAGS] as number) & KIND_MASK) === ISSUANCE;
+      if (!isIssuers || entry[base + OWNER] !== this.#participant) return RESULT.not_authorised;
+    }
     const seen = ids.index.findAt(words, at);
     if (seen >= 0) return ids.compare(seen, words, at);
     if (entry === undefined) return RESULT.account_not_found;
     const flags = entry[base + KIND_AND_FLAGS] as number;
     if ((flags & CLOSED) !== 0) return RESULT.account_closed;
     const isFrozen = (flags & FROZEN) !== 0;
+    if (action === ACCOUNT_ACTIONS.cut_window) {
+      return this.#hasOpenPayments(entry[base + ASSET] as number) ? 0 : RESULT.window_not_open;
+    }
     if (action === ACCOUNT_ACTIONS.unfreeze) return isFrozen ? 0 : RESULT.account_not_frozen;
     if (isFrozen) return RESULT.account_frozen;
-    return action === ACCOUNT_ACTIONS.close && !isEmpty(entry, base) ? RESULT.account_not_empty : 0;
+    if (action !== ACCOUNT_ACTIONS.close) return 0;
+    return isEmpty(entry, base) && this.#isIdle(entry, base) ? 0 : RESULT.account_not_empty;
+  }
+
+  #hasOpenPayments(asset: number): boolean {
+    const { windows } = this.#state;
+    const index = windows.openOf(asset);
+    return index >= 0 && windows.hasPayments(index);
+  }
+
+  /** A bank keeps its settlement and reserve accounts as long as windows are to be settled with them (LEDG-24). */
+  #isIdle(entry: Uint32Array, base: number): boolean {
+    const kind = (entry[base + KIND_AND_FLAGS] as number) & KIND_MASK;
+    if (kind !== SETTLEMENT && kind !== RESERVE) return true;
+    return this.#state.positions.isIdle(entry[base + ASSET] as number, entry[base + OWNER] as number);
   }
 
   #act(action: number, account: number): void {
@@ -176,11 +234,10 @@ export class AccountExecution {
     const flags = entry[base + KIND_AND_FLAGS] as number;
     if (action === ACCOUNT_ACTIONS.freeze) entry[base + KIND_AND_FLAGS] = flags | FROZEN;
     else if (action === ACCOUNT_ACTIONS.unfreeze) entry[base + KIND_AND_FLAGS] = flags & ~FROZEN;
+    else if (action === ACCOUNT_ACTIONS.cut_window) this.#settlement.cutByAuthority(entry[base + ASSET] as number);
     else {
       entry[base + KIND_AND_FLAGS] = flags | CLOSED;
-      if ((flags & KIND_MASK) === SETTLEMENT) {
-        accounts.forgetSettlement(entry[base + ASSET] as number, entry[base + OWNER] as number);
-      }
+      accounts.forget(flags & KIND_MASK, entry[base + ASSET] as number, entry[base + OWNER] as number);
     }
   }
 }

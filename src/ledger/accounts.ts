@@ -1,4 +1,4 @@
-import { ACCOUNT_FLAGS, ACCOUNT_KINDS, type AccountKind, readBalances } from "../formats/index.js";
+import { ACCOUNT_FLAGS, ACCOUNT_KINDS, type AccountKind, PARTICIPANTS_MAX, readBalances } from "../formats/index.js";
 import type { Height, Id128, ParticipantNumber } from "../primitives/index.js";
 import { toHex } from "../primitives/index.js";
 import { EntryTable } from "./entry-table.js";
@@ -37,22 +37,25 @@ export const CUSTOMER = ACCOUNT_KINDS.customer;
 export const CLEARING = ACCOUNT_KINDS.clearing;
 export const SETTLEMENT = ACCOUNT_KINDS.settlement;
 export const ISSUANCE = ACCOUNT_KINDS.issuance;
+export const RESERVE = ACCOUNT_KINDS.reserve;
 
-const KIND_NAMES: readonly (AccountKind | undefined)[] = [undefined, "customer", "clearing", "settlement", "issuance"];
+const KIND_NAMES: readonly (AccountKind | undefined)[] = [
+  ...[undefined, "customer", "clearing", "settlement", "issuance", "reserve"],
+] as const;
 
 /** The accounts table, and what is derived from it for quick look-ups. */
 export class Accounts {
   readonly table = new EntryTable(ACCOUNT_WORDS, ACCOUNT_PAGE_ENTRIES);
   readonly index: IdIndex;
   readonly #ofOwner = new Map<number, number[]>();
-  /** Account index plus one by asset and owner: the open settlement account, the issuance account. */
+  /** Account index plus one by asset and owner: the open settlement account, the open reserve account. */
   readonly #settlements = new Map<number, Uint32Array>();
+  readonly #reserves = new Map<number, Uint32Array>();
+  /** By asset: its first issuance account, for ever. */
   readonly #issuances = new Map<number, number>();
-  readonly #participants: number;
 
-  constructor(hashSeed: number, participants: number) {
+  constructor(hashSeed: number) {
     this.index = new IdIndex(this.table, hashSeed);
-    this.#participants = participants;
   }
 
   /** Makes an entry, already filled in by the caller, findable. */
@@ -66,19 +69,27 @@ export class Accounts {
     const owned = this.#ofOwner.get(owner);
     if (owned === undefined) this.#ofOwner.set(owner, [index]);
     else owned.push(index);
-    if (((words[base + KIND_AND_FLAGS] as number) & CLOSED) !== 0) return;
-    if (kind === SETTLEMENT) this.#settlementsOf(asset)[owner] = index + 1;
     if (kind === ISSUANCE && !this.#issuances.has(asset)) this.#issuances.set(asset, index);
+    if (((words[base + KIND_AND_FLAGS] as number) & CLOSED) !== 0) return;
+    if (kind === SETTLEMENT) ownersOf(this.#settlements, asset)[owner] = index + 1;
+    if (kind === RESERVE) ownersOf(this.#reserves, asset)[owner] = index + 1;
   }
 
-  /** After a settlement account was closed: its bank may get another. */
-  forgetSettlement(asset: number, owner: number): void {
-    this.#settlementsOf(asset)[owner] = 0;
+  /** After a settlement or reserve account was closed: its bank may get another. */
+  forget(kind: number, asset: number, owner: number): void {
+    if (kind === SETTLEMENT) ownersOf(this.#settlements, asset)[owner] = 0;
+    if (kind === RESERVE) ownersOf(this.#reserves, asset)[owner] = 0;
   }
 
   /** Index of the open settlement account of a bank in an asset; −1 if it has none. */
   settlementOf(asset: number, owner: number): number {
     const owners = this.#settlements.get(asset);
+    return owners === undefined ? -1 : (owners[owner] ?? 0) - 1;
+  }
+
+  /** Index of the open reserve account of a bank in an asset; −1 if it has none. */
+  reserveOf(asset: number, owner: number): number {
+    const owners = this.#reserves.get(asset);
     return owners === undefined ? -1 : (owners[owner] ?? 0) - 1;
   }
 
@@ -98,15 +109,15 @@ export class Accounts {
     const entry = words.slice(base, base + ACCOUNT_WORDS);
     return accountView(new Uint8Array(entry.buffer));
   }
+}
 
-  #settlementsOf(asset: number): Uint32Array {
-    let owners = this.#settlements.get(asset);
-    if (owners === undefined) {
-      owners = new Uint32Array(this.#participants + 1);
-      this.#settlements.set(asset, owners);
-    }
-    return owners;
+function ownersOf(byAsset: Map<number, Uint32Array>, asset: number): Uint32Array {
+  let owners = byAsset.get(asset);
+  if (owners === undefined) {
+    owners = new Uint32Array(PARTICIPANTS_MAX + 1);
+    byAsset.set(asset, owners);
   }
+  return owners;
 }
 
 /** What an account's 128-byte entry says. */

@@ -7,9 +7,11 @@ import {
   ISSUANCE,
   KIND_AND_FLAGS,
   KIND_MASK,
+  RESERVE,
   SETTLEMENT,
 } from "./accounts.js";
 import { amountAt } from "./limbs.js";
+import type { PositionEntry } from "./positions.js";
 import type { State } from "./state.js";
 import type { AssetTotals } from "./views.js";
 
@@ -22,6 +24,7 @@ export function conservationOf(state: State): readonly AssetTotals[] {
     const base = table.baseOf(index);
     totals.get(words[base + ASSET] as number)?.add(words, base);
   }
+  for (const position of state.positions.entries()) totals.get(position.asset)?.addPosition(position);
   return [...totals].map(([asset, sums]) => ({ asset, ...sums.view() }));
 }
 
@@ -32,6 +35,13 @@ class Totals {
   #creditsPosted = 0n;
   #issued = 0n;
   #settlement = 0n;
+  #owed = 0n;
+  #due = 0n;
+
+  addPosition(position: PositionEntry): void {
+    this.#owed += position.openDebits + position.pendingDebits + position.closedDebits;
+    this.#due += position.openCredits + position.pendingCredits + position.closedCredits;
+  }
 
   add(words: Uint32Array, base: number): void {
     const debits = amountAt(words, base + DEBITS_POSTED);
@@ -42,7 +52,7 @@ class Totals {
     this.#debitsPosted += debits;
     this.#creditsPosted += credits;
     if (kind === ISSUANCE) this.#issued += debits - credits;
-    if (kind === SETTLEMENT) this.#settlement += credits - debits;
+    if (kind === SETTLEMENT || kind === RESERVE) this.#settlement += credits - debits;
   }
 
   view(): Omit<AssetTotals, "asset"> {
@@ -53,6 +63,8 @@ class Totals {
       creditsPosted: this.#creditsPosted,
       issued: this.#issued,
       settlement: this.#settlement,
+      owed: this.#owed,
+      due: this.#due,
     };
   }
 }

@@ -1,6 +1,27 @@
 import type { ResultLeaf } from "../formats/index.js";
 import type { Digest, Epoch, Height } from "../primitives/index.js";
 
+/** Newest protocol version that this program executes; genesis begins with 1. */
+export const PROTOCOL_VERSION = 1;
+
+/**
+ * Governance has put a protocol version in force that this program does not know. Nothing of the block was
+ * executed: a newer program goes on from here.
+ */
+export class ProtocolVersionError extends Error {
+  override readonly name = "ProtocolVersionError";
+  readonly code = "PROTOCOL_VERSION_UNKNOWN";
+  readonly version: number;
+  readonly height: number;
+
+  constructor(version: number, height: number) {
+    const since = height === 0 ? "" : ` from height ${height}`;
+    super(`protocol version ${version} is in force${since}, and this program executes up to ${PROTOCOL_VERSION}`);
+    this.version = version;
+    this.height = height;
+  }
+}
+
 /** One finalised batch: its signature and shape were checked before it was ordered. */
 export interface OrderedBatch {
   readonly digest: Digest;

@@ -11,6 +11,7 @@ import { fromHex, isId128 } from "../primitives/index.js";
 import { openAccount } from "./account-batches.js";
 import { CREDITS_POSTED, DEBITS_POSTED } from "./accounts.js";
 import { addTo, highOf, lowOf } from "./limbs.js";
+import { rulebookFaults } from "./rulebook-faults.js";
 import { State } from "./state.js";
 import { alignedWords } from "./words.js";
 
@@ -40,7 +41,10 @@ const FAULTS_MAX = 100;
  * At most a hundred faults are told.
  */
 export function checkGenesisLedger(genesis: Genesis): readonly GenesisLedgerFault[] {
-  const faults = [...participantFaults(genesis.participants), ...rulebookFaults(genesis)];
+  const faults = [
+    ...participantFaults(genesis.participants),
+    ...rulebookFaults(genesis.rulebook).map((detail) => ({ code: "RULEBOOK" as const, detail })),
+  ];
   // Accounts and money are judged against sound participants and assets only.
   if (faults.length === 0) faults.push(...accountFaults(genesis));
   if (faults.length === 0) faults.push(...fundingFaults(genesis));
@@ -67,33 +71,11 @@ function participantFaults(participants: readonly GenesisParticipant[]): Genesis
   return faults;
 }
 
-function rulebookFaults({ rulebook }: Genesis): GenesisLedgerFault[] {
-  const faults: GenesisLedgerFault[] = [];
-  const fault = (detail: string): number => faults.push({ code: "RULEBOOK", detail });
-  const assets = new Set(rulebook.assets.map(({ number }) => number));
-  const rails = new Set(rulebook.rails.map(({ number }) => number));
-  if (assets.size !== rulebook.assets.length) fault("two assets have one number");
-  if (rails.size !== rulebook.rails.length) fault("two rails have one number");
-  if (assets.has(0)) fault("0 is no asset's number");
-  if (!assets.has(rulebook.defaultAsset)) fault(`the default asset ${rulebook.defaultAsset} is not in the rulebook`);
-  if (!rails.has(rulebook.defaultRail)) fault(`the default rail ${rulebook.defaultRail} is not in the rulebook`);
-  for (const rail of rulebook.rails) {
-    if (rail.number > 255) fault(`rail ${rail.name} has a number above 255`);
-    if (BigInt(rail.minimum) > BigInt(rail.maximum)) fault(`rail ${rail.name} has a minimum above its maximum`);
-    if (BigInt(rail.maximum) > AMOUNT_MAX) fault(`rail ${rail.name} has a maximum of more than 64 bits`);
-    if (BigInt(rail.accountDailyMaximum ?? 0) > AMOUNT_MAX)
-      fault(`rail ${rail.name} has a daily limit of more than 64 bits`);
-  }
-  if (rulebook.checkpointBlocks < 1) fault("checkpointBlocks is below 1");
-  if (rulebook.expiriesPerBlockMax < 1) fault("expiriesPerBlockMax is below 1: nothing would ever expire");
-  return faults;
-}
-
 function accountFaults(genesis: Genesis): GenesisLedgerFault[] {
   const faults: GenesisLedgerFault[] = [];
   const ids = new Set<string>();
   const issuers = new Map<number, number>();
-  const settlements = new Set<string>();
+  const places = new Set<string>();
   const owned = new Map<number, number>();
   for (const account of genesis.accounts) {
     const fault = (detail: string): number =>
@@ -115,10 +97,11 @@ function accountFaults(genesis: Genesis): GenesisLedgerFault[] {
       fault(`is a second authority's issuance account in asset ${account.asset}`);
     }
     if (account.kind === "issuance") issuers.set(account.asset, account.owner);
-    const settlement = `${account.owner}/${account.asset}`;
-    if (account.kind === "settlement" && settlements.has(settlement))
-      fault("is its owner's second settlement account in the asset");
-    if (account.kind === "settlement") settlements.add(settlement);
+    if (account.kind === "settlement" || account.kind === "reserve") {
+      const place = `${account.kind}/${account.owner}/${account.asset}`;
+      if (places.has(place)) fault(`is its owner's second ${account.kind} account in the asset`);
+      places.add(place);
+    }
     const count = (owned.get(account.owner) ?? 0) + 1;
     owned.set(account.owner, count);
     if (count === genesis.rulebook.participantCaps.accounts + 1) fault("is one more than its owner may have");
@@ -127,9 +110,9 @@ function accountFaults(genesis: Genesis): GenesisLedgerFault[] {
 }
 
 /** Pairs that genesis may fund; customers only from their own bank's clearing account. */
-const FUNDING_PAIRS: Readonly<Partial<Record<AccountKind, AccountKind>>> = {
-  issuance: "settlement",
-  clearing: "customer",
+const FUNDING_PAIRS: Readonly<Partial<Record<AccountKind, readonly AccountKind[]>>> = {
+  issuance: ["settlement", "reserve"],
+  clearing: ["customer"],
 };
 
 function fundingFaults(genesis: Genesis): GenesisLedgerFault[] {
@@ -146,8 +129,11 @@ function fundingFaults(genesis: Genesis): GenesisLedgerFault[] {
       fault(`names account ${debit === undefined ? debitId : creditId}, which genesis does not open`);
       continue;
     }
-    if (FUNDING_PAIRS[debit.kind] !== credit.kind || (debit.kind === "clearing" && debit.owner !== credit.owner)) {
-      fault("is neither issuance → settlement nor clearing → customer within a bank");
+    if (
+      FUNDING_PAIRS[debit.kind]?.includes(credit.kind) !== true ||
+      (debit.kind === "clearing" && debit.owner !== credit.owner)
+    ) {
+      fault("is neither issuance → settlement or reserve nor clearing → customer within a bank");
     }
     if (debit.asset !== credit.asset) fault("moves money between two assets");
     const amount = BigInt(text);
@@ -169,9 +155,9 @@ function fundingFaults(genesis: Genesis): GenesisLedgerFault[] {
 export function genesisState(genesis: Genesis, hashSeed: number): State {
   const faults = checkGenesisLedger(genesis);
   if (faults.length > 0) throw new GenesisLedgerError(faults);
-  const state = new State(hashSeed, genesis.participants.length);
-  for (const { number, role, keys } of genesis.participants) {
-    state.participants.add(number, role);
+  const state = new State(hashSeed);
+  for (const { number, name, role, keys } of genesis.participants) {
+    state.participants.add(number, role, name);
     for (const { publicKey, scopes } of keys) state.keys.add(fromHex(publicKey) as Uint8Array, number, scopes);
   }
   state.writeRules(genesis.rulebook);

@@ -25,6 +25,13 @@ export function sumFits(words: Uint32Array, first: number, second: number, low: 
   return highs + Math.floor(lows / BASE) < BASE;
 }
 
+/** Whether words[first] + words[second] + value < 2^63. */
+export function fitsBelowHalf(words: Uint32Array, first: number, second: number, low: number, high: number): boolean {
+  const lows = (words[first] as number) + (words[second] as number) + low;
+  const highs = (words[first + 1] as number) + (words[second + 1] as number) + high;
+  return highs + Math.floor(lows / BASE) < BASE / 2;
+}
+
 /** Whether words[first] + words[second] + value ≤ words[bound]. */
 export function sumWithin(
   words: Uint32Array,

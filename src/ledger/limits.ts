@@ -9,6 +9,9 @@ import type { Rail } from "./rules.js";
  *
  * Block time never runs back, so a day that is over is never asked for again and one entry per account
  * and rail is enough: the first initiation of a new day starts it at zero.
+ *
+ * What a bank has sent on a net rail in a window is counted alike: its reserve account stands for the bank, rail +
+ * `OF_BANK` for the rail and the window's number for the day.
  */
 const LIMIT_WORDS = 8;
 const LIMIT_PAGE_ENTRIES = 256;
@@ -17,10 +20,13 @@ const RAIL = 1;
 const DAY = 2;
 const SUM = 4;
 
+/** Added to a rail's number where a bank's sum in a window is counted. */
+export const OF_BANK = 256;
+
 /** The counter of an account that never initiated anything. */
 const NOTHING = new Uint32Array(LIMIT_WORDS);
 
-/** Counters against the daily limits per (account, rail); only rails with a limit have any. */
+/** Counters against the limits per (account, rail) and (bank, rail); only rails with a limit have any. */
 export class Limits {
   readonly table = new EntryTable(LIMIT_WORDS, LIMIT_PAGE_ENTRIES);
   /** By rail, then account: index of the counter plus one. */
@@ -28,15 +34,33 @@ export class Limits {
 
   /** Whether the account may initiate so much more on the rail that day. */
   allows(account: number, rail: Rail, day: number, low: number, high: number): boolean {
-    const index = this.#find(account, rail.number);
+    return this.#isWithin(account, rail.number, day, low, high, rail.dailyMaximumLow, rail.dailyMaximumHigh);
+  }
+
+  /** Whether the bank with this reserve account may initiate so much more on the rail in that window. */
+  allowsBank(reserve: number, rail: Rail, window: number, low: number, high: number): boolean {
+    const key = rail.number + OF_BANK;
+    return this.#isWithin(reserve, key, window, low, high, rail.windowMaximumLow, rail.windowMaximumHigh);
+  }
+
+  #isWithin(
+    account: number,
+    rail: number,
+    day: number,
+    low: number,
+    high: number,
+    maximumLow: number,
+    maximumHigh: number,
+  ): boolean {
+    const index = this.#find(account, rail);
     const words = index < 0 ? NOTHING : this.table.wordsOf(index);
     const base = index < 0 ? 0 : this.table.baseOf(index);
     const isToday = words[base + DAY] === day;
     const sumLow = (isToday ? (words[base + SUM] as number) : 0) + low;
     const carry = sumLow >= 0x1_0000_0000 ? 1 : 0;
     const sumHigh = (isToday ? (words[base + SUM + 1] as number) : 0) + high + carry;
-    if (sumHigh !== rail.dailyMaximumHigh) return sumHigh < rail.dailyMaximumHigh;
-    return sumLow - carry * 0x1_0000_0000 <= rail.dailyMaximumLow;
+    if (sumHigh !== maximumHigh) return sumHigh < maximumHigh;
+    return sumLow - carry * 0x1_0000_0000 <= maximumLow;
   }
 
   /** Counts an initiation that is allowed. */
@@ -82,7 +106,7 @@ export class Limits {
     const base = this.table.baseOf(index);
     const account = words[base + ACCOUNT] as number;
     const rail = words[base + RAIL] as number;
-    if (account >= accounts || rail > 255) return false;
+    if (account >= accounts || rail >= 2 * OF_BANK) return false;
     let counters = this.#counters[rail] ?? new Uint32Array(1_024);
     if (account >= counters.length) {
       const grown = new Uint32Array(Math.max(account + 1, counters.length * 2));

@@ -18,7 +18,8 @@ import { PARTICIPANT_NEWEST_HEIGHT, PARTICIPANT_NEWEST_INDEX, type Participants 
  * 24 credit account's balances after 8
  *
  * Tail of an outcome, by its parts: both settlement accounts' balances after, 16 words (bit 0); record 32
- * and salt 8 of an outcome of the system's own (bit 1).
+ * and salt 8 of an outcome of the system's own (bit 1); number of words that follow, and the rows of a window's
+ * settlement report (bit 2).
  */
 export const LOG_HEADER_WORDS = 8;
 export const LOG_ENTRY_WORDS = 32;
@@ -39,6 +40,7 @@ export const ENTRY_CREDIT_BALANCES = 24;
 
 export const PART_SETTLEMENT = 1;
 export const PART_SYSTEM = 2;
+export const PART_REPORT = 4;
 
 /** Batch index of the system's own outcomes. */
 export const NO_BATCH = 0xffff_ffff;
@@ -135,6 +137,13 @@ export class OutcomeLog {
     const at = this.#reserveTail(40, PART_SYSTEM);
     this.#tail.set(record, at);
     this.#tail.set(salt, at + 32);
+  }
+
+  /** Rows of the window that the last outcome settled; after `system`. */
+  report(rows: Uint32Array): void {
+    const at = this.#reserveTail(1 + rows.length, PART_REPORT);
+    this.#tail[at] = rows.length;
+    this.#tail.set(rows, at + 1);
   }
 
   /** The log of the block as one array of its own. */

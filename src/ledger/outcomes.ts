@@ -5,12 +5,16 @@ import {
   type BatchKind,
   blindingOf,
   COMMITMENT_SIDE,
+  decodeGovernRecord,
+  decodeRows,
   OUTCOME_BYTES,
   OUTCOME_LEAF_BYTES,
   OUTCOME_LEAF_FIELDS,
   type OutcomeKind,
   parseBatch,
+  RESULT,
   readBalances,
+  type SettlementRow,
   writeOutcome,
 } from "../formats/index.js";
 import { assert, type Height, RECORD_BYTES } from "../primitives/index.js";
@@ -32,8 +36,21 @@ export type BatchAt = (batchIndex: number) => Uint8Array;
 export interface DecodedOutcome {
   /** The 128-byte record that the outcome is about; a copy. */
   readonly record: Uint8Array;
-  /** `account` for create_accounts, `action` for manage_accounts, `expiry` for the system's own. */
-  readonly subject: "transfer" | "account" | "action" | "expiry";
+  /**
+   * `account` for create_accounts, `action` for manage_accounts; `proposal`, `ballot` and `key` for the records of
+   * govern, and `proposal` for its end too; `expiry` for a pending transfer's; `release` for the end of one
+   * that waited, paid or returned; `settlement` for a window's.
+   */
+  readonly subject:
+    | "transfer"
+    | "account"
+    | "action"
+    | "proposal"
+    | "ballot"
+    | "key"
+    | "expiry"
+    | "release"
+    | "settlement";
   /** The 64 bytes that are hashed (formats/outcome.ts). */
   readonly outcome: Uint8Array;
   readonly code: number;
@@ -102,6 +119,17 @@ export function outcomeAt(outcomes: Uint8Array, index: number, batchAt: BatchAt)
     previousOfCredit: pointerAt(words, at + log.ENTRY_CREDIT_HEIGHT, at + log.ENTRY_CREDIT_INDEX),
     previousOfParticipant: pointerAt(words, at + log.ENTRY_SUBMITTER_HEIGHT, at + log.ENTRY_SUBMITTER_INDEX),
   };
+}
+
+/** Rows of the report of the window that outcome `index` of a block settled; undefined if it is no such outcome. */
+export function settlementRows(outcomes: Uint8Array, index: number): readonly SettlementRow[] | undefined {
+  const blob = open(outcomes);
+  if (!Number.isInteger(index) || index < 0 || index >= blob.count) return undefined;
+  const at = entryAt(index);
+  if (((blob.words[at] as number) & (log.PART_REPORT << 24)) === 0) return undefined;
+  const from = systemAt(blob, at) + RECORD_WORDS + 8;
+  const words = blob.words.slice(from + 1, from + 1 + (blob.words[from] as number));
+  return decodeRows(new Uint8Array(words.buffer));
 }
 
 /**
@@ -247,14 +275,25 @@ interface Source {
 function systemSource(blob: Blob, at: number): Source {
   const from = systemAt(blob, at);
   const bytes = new Uint8Array(blob.words.slice(from, from + RECORD_WORDS + 8).buffer);
-  return { record: bytes.slice(0, RECORD_BYTES), salt: bytes.slice(RECORD_BYTES), subject: "expiry" };
+  const code = (blob.words[at] as number) & 0xffff;
+  const subject = SYSTEM_SUBJECTS.get(code) ?? "expiry";
+  return { record: bytes.slice(0, RECORD_BYTES), salt: bytes.slice(RECORD_BYTES), subject };
 }
 
-const SUBJECTS: Readonly<Record<BatchKind, DecodedOutcome["subject"]>> = {
+/** What the ledger's own outcomes are about, where it is not an expiry. */
+const SYSTEM_SUBJECTS: ReadonlyMap<number, DecodedOutcome["subject"]> = new Map([
+  [RESULT.activated, "proposal"],
+  [RESULT.lapsed, "proposal"],
+  [RESULT.not_activated, "proposal"],
+  [RESULT.settled, "settlement"],
+  [RESULT.released, "release"],
+  [RESULT.returned, "release"],
+]);
+
+const SUBJECTS: Readonly<Record<Exclude<BatchKind, "govern">, DecodedOutcome["subject"]>> = {
   create_accounts: "account",
   manage_accounts: "action",
   create_transfers: "transfer",
-  govern: "action",
   settle_set: "action",
 };
 
@@ -262,11 +301,10 @@ function batchSource(bytes: Uint8Array, recordIndex: number): Source {
   const parsed = parseBatch(bytes);
   assert(parsed.ok && recordIndex < parsed.header.count, "the batch that the outcomes are about");
   const start = BATCH_HEADER_BYTES + recordIndex * RECORD_BYTES;
-  return {
-    record: bytes.slice(start, start + RECORD_BYTES),
-    salt: parsed.header.salt,
-    subject: SUBJECTS[parsed.header.kind],
-  };
+  const { kind, salt } = parsed.header;
+  const record = bytes.slice(start, start + RECORD_BYTES);
+  const subject = kind === "govern" ? (decodeGovernRecord(record)?.type ?? "proposal") : SUBJECTS[kind];
+  return { record, salt, subject };
 }
 
 /** The same 64 bytes as `writeOutcome` makes, by words. */

@@ -1,5 +1,5 @@
-import type { KeyScope, ParticipantRole } from "../formats/index.js";
-import { type ParticipantNumber, toHex } from "../primitives/index.js";
+import { type KeyScope, type ParticipantRole, SCOPE_BITS, scopeBits } from "../formats/index.js";
+import { type Height, type ParticipantNumber, toHex, utf8 } from "../primitives/index.js";
 import { pointerAt } from "./accounts.js";
 import { EntryTable } from "./entry-table.js";
 import { countAt, writeCount } from "./limbs.js";
@@ -9,7 +9,7 @@ import type { KeyView, ParticipantView } from "./views.js";
  * Entry of a participant, 64 bytes; offsets in words:
  *
  * 0 number · 1 role · 2 accounts opened for it · 3 its pending transfers · 4 height of the newest outcome
- * of a record it submitted 2 · 6 that outcome's index · 7 reserved 9
+ * of a record it submitted 2 · 6 that outcome's index · 7 reserved · 8 name in ASCII, zeros after its end 8
  */
 const PARTICIPANT_WORDS = 16;
 const PARTICIPANT_PAGE_ENTRIES = 64;
@@ -17,6 +17,8 @@ const NUMBER = 0;
 const ROLE = 1;
 const ACCOUNTS = 2;
 const PENDINGS = 3;
+const NAME = 8;
+const NAME_WORDS = 8;
 export const PARTICIPANT_NEWEST_HEIGHT = 4;
 export const PARTICIPANT_NEWEST_INDEX = 6;
 
@@ -30,15 +32,42 @@ const ROLE_NAMES: readonly (ParticipantRole | undefined)[] = [undefined, "author
 export class Participants {
   readonly table = new EntryTable(PARTICIPANT_WORDS, PARTICIPANT_PAGE_ENTRIES);
 
-  add(number: number, role: ParticipantRole): void {
+  /** @param name 1 to 32 ASCII characters, no other participant's */
+  add(number: number, role: ParticipantRole, name: string): void {
     const index = this.table.append();
     const words = this.table.wordsOf(index);
-    words[this.table.baseOf(index) + NUMBER] = number;
-    words[this.table.baseOf(index) + ROLE] = ROLES[role];
+    const base = this.table.baseOf(index);
+    words[base + NUMBER] = number;
+    words[base + ROLE] = ROLES[role];
+    const padded = new Uint8Array(NAME_WORDS * 4);
+    padded.set(utf8(name).subarray(0, padded.length));
+    words.set(new Uint32Array(padded.buffer), base + NAME);
+  }
+
+  get count(): number {
+    return this.table.count;
   }
 
   has(number: number): boolean {
     return number >= 1 && number <= this.table.count;
+  }
+
+  nameOf(number: number): string {
+    const base = this.table.baseOf(number - 1) + NAME;
+    const bytes = new Uint8Array(this.table.wordsOf(number - 1).slice(base, base + NAME_WORDS).buffer);
+    const end = bytes.indexOf(0);
+    return String.fromCharCode(...bytes.subarray(0, end < 0 ? bytes.length : end));
+  }
+
+  /** Whether somebody bears the name. */
+  isNameTaken(name: string): boolean {
+    for (let number = 1; number <= this.table.count; number += 1) if (this.nameOf(number) === name) return true;
+    return false;
+  }
+
+  setRole(number: number, role: ParticipantRole): void {
+    this.table.touch(number - 1);
+    this.table.wordsOf(number - 1)[this.table.baseOf(number - 1) + ROLE] = ROLES[role];
   }
 
   roleOf(number: number): number {
@@ -67,6 +96,7 @@ export class Participants {
     const base = this.table.baseOf(number - 1);
     return {
       number: words[base + NUMBER] as ParticipantNumber,
+      name: this.nameOf(number),
       role: ROLE_NAMES[words[base + ROLE] as number] ?? "observer",
       accounts: words[base + ACCOUNTS] as number,
       pendings: words[base + PENDINGS] as number,
@@ -99,7 +129,6 @@ const KEY_SCOPES = 9;
 const KEY_ACTIVE = 10;
 const KEY_REVOKED = 12;
 
-const SCOPE_BITS: Readonly<Record<KeyScope, number>> = { submit: 1, approve: 2, govern: 4 };
 const SCOPES: readonly KeyScope[] = ["submit", "approve", "govern"];
 
 /** What a key may do in a batch: nothing at all, not this, or this. */
@@ -109,20 +138,76 @@ export type KeyVerdict = "unknown" | "out_of_scope" | "good";
 export class Keys {
   readonly table = new EntryTable(KEY_WORDS, KEY_PAGE_ENTRIES);
   readonly #index = new Map<string, number>();
+  /** Keys by participant, but for those that are known to have ended. */
+  readonly #current = new Map<number, number[]>();
 
-  add(publicKey: Uint8Array, participant: number, scopes: readonly KeyScope[]): void {
+  /**
+   * @param publicKey nobody's key until now
+   * @param height of the first block in which it counts
+   */
+  add(publicKey: Uint8Array, participant: number, scopes: readonly KeyScope[], height = 0): void {
     const index = this.table.append();
     const words = this.table.wordsOf(index);
     const base = this.table.baseOf(index);
     words.set(new Uint32Array(publicKey.slice().buffer), base);
     words[base + KEY_PARTICIPANT] = participant;
-    words[base + KEY_SCOPES] = scopes.reduce((bits, scope) => bits | SCOPE_BITS[scope], 0);
-    writeCount(words, base + KEY_ACTIVE, 0);
+    words[base + KEY_SCOPES] = scopeBits(scopes);
+    writeCount(words, base + KEY_ACTIVE, height);
     this.register(index);
+  }
+
+  /** Whether it is or ever was anybody's key: a revoked one never comes back. */
+  isKnown(publicKey: Uint8Array): boolean {
+    return this.#index.has(toHex(publicKey));
+  }
+
+  /**
+   * Ends a participant's key from a height on.
+   *
+   * @returns false, and nothing changes, where the participant has no such key or it ends no later anyway
+   */
+  revoke(publicKey: Uint8Array, participant: number, height: number): boolean {
+    const index = this.#index.get(toHex(publicKey));
+    if (index === undefined || !this.mayRevoke(publicKey, participant, height)) return false;
+    this.table.touch(index);
+    writeCount(this.table.wordsOf(index), this.table.baseOf(index) + KEY_REVOKED, height);
+    return true;
+  }
+
+  mayRevoke(publicKey: Uint8Array, participant: number, height: number): boolean {
+    const index = this.#index.get(toHex(publicKey));
+    if (index === undefined) return false;
+    const words = this.table.wordsOf(index);
+    const base = this.table.baseOf(index);
+    const revoked = countAt(words, base + KEY_REVOKED);
+    return words[base + KEY_PARTICIPANT] === participant && (revoked === 0 || revoked > height);
+  }
+
+  /**
+   * Keys of a participant that are not revoked at a height, those included that count only later.
+   *
+   * @param height no lower than at the last call: keys that have ended are forgotten here
+   */
+  countOf(participant: number, height: number): number {
+    const current = (this.#current.get(participant) ?? []).filter((index) => {
+      const revoked = countAt(this.table.wordsOf(index), this.table.baseOf(index) + KEY_REVOKED);
+      return revoked === 0 || revoked > height;
+    });
+    this.#current.set(participant, current);
+    return current.length;
   }
 
   register(index: number): void {
     this.#index.set(toHex(this.#publicKey(index)), index);
+    const participant = this.table.wordsOf(index)[this.table.baseOf(index) + KEY_PARTICIPANT] as number;
+    const current = this.#current.get(participant);
+    if (current === undefined) this.#current.set(participant, [index]);
+    else current.push(index);
+  }
+
+  /** Place of a key among all keys; −1 for one that was never anybody's. */
+  indexOf(publicKey: Uint8Array): number {
+    return this.#index.get(toHex(publicKey)) ?? -1;
   }
 
   /** Judges a key at the height of the block that orders its batch. */
@@ -146,6 +231,8 @@ export class Keys {
         publicKey: this.#publicKey(index),
         participant: words[base + KEY_PARTICIPANT] as ParticipantNumber,
         scopes: SCOPES.filter((scope) => (bits & SCOPE_BITS[scope]) !== 0),
+        activeFrom: countAt(words, base + KEY_ACTIVE) as Height,
+        revokedFrom: (countAt(words, base + KEY_REVOKED) || undefined) as Height | undefined,
       };
     });
   }

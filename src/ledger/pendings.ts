@@ -6,9 +6,12 @@ import { type SeenIds, STATE_PENDING } from "./seen-ids.js";
  * Entry of a transfer that is pending, 256 bytes; offsets in 32-bit words:
  *
  * 0 record 32 · 32 salt of its batch 8 · 40 reserved amount 2 · 42 deadline (block
- * time, ms) 2 · 44 index of its id · 45 debit account · 46 credit account · 47 debit settlement account
- * plus one, 0 for none · 48 credit settlement account plus one · 49 submitter · 50 index of its record in
- * its batch · 51 scheme day of its initiation · 52 reserved 12
+ * time, ms) 2 · 44 index of its id · 45 debit account · 46 credit account · 47 paying bank's settlement account, on a
+ * net rail its reserve account, plus one, 0 for none · 48 other bank's settlement account plus one · 49 submitter ·
+ * 50 index of its record in its batch · 51 scheme day of its initiation · 52 leg between the banks (low 8 bits) and
+ * the flags below; while it waits without a leg, bits 16 … 23 say which it will have · 53 fee 2 · 55 window of its
+ * initiation, where its bank's sum is counted · 56 screening rule that holds it · 57 key that approved its release, plus
+ * one · 58 reserved 6
  *
  * The table stays dense: the last entry moves into the place of one that was resolved.
  */
@@ -25,6 +28,21 @@ export const CREDIT_SETTLEMENT = 48;
 export const SUBMITTER = 49;
 export const RECORD_INDEX = 50;
 export const SCHEME_DAY = 51;
+export const LEG = 52;
+export const FEE = 53;
+export const WINDOW = 55;
+
+export const LEG_MASK = 0xff;
+/** The beneficiary's bank posts or voids, nobody else. */
+export const NEEDS_ACCEPTANCE = 0x100;
+/** It waits in its bank's queue, or for a decision of its bank: only the customers' money is reserved. */
+export const QUEUED = 0x200;
+export const HELD = 0x400;
+/** Its release needs the approval of two keys. */
+export const NEEDS_TWO = 0x800;
+export const LATER_LEG_SHIFT = 16;
+export const RULE = 56;
+export const APPROVED_BY = 57;
 
 /** Stale heap entries tolerated before the heap is built anew. */
 const STALE_MAX = 1_024;
@@ -66,10 +84,26 @@ export class Pendings {
     this.table.removeLast();
   }
 
+  /** Another deadline for an entry, and its place in the order of expiry; the old one is stale from here on. */
+  postpone(place: number, deadline: number): void {
+    this.table.touch(place);
+    const words = this.table.wordsOf(place);
+    const base = this.table.baseOf(place);
+    writeCount(words, base + DEADLINE, deadline);
+    this.#push(deadline, words[base + ID_INDEX] as number);
+  }
+
   /** Earliest deadline of a pending transfer. */
   nextDeadline(): number | undefined {
-    while (this.#heapIds.length > 0 && this.#ids.stateOf(this.#heapIds[0] as number) !== STATE_PENDING) this.#pop();
+    while (this.#heapIds.length > 0 && this.#isStale(this.#heapIds[0] as number, this.#deadlines[0] as number))
+      this.#pop();
     return this.#deadlines[0];
+  }
+
+  #isStale(idIndex: number, deadline: number): boolean {
+    if (this.#ids.stateOf(idIndex) !== STATE_PENDING) return true;
+    const place = this.#ids.placeOf(idIndex);
+    return countAt(this.table.wordsOf(place), this.table.baseOf(place) + DEADLINE) !== deadline;
   }
 
   /** Place of the pending transfer that expires first, if it is due. */

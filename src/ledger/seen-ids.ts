@@ -1,5 +1,5 @@
 import { RESULT } from "../formats/index.js";
-import type { Height } from "../primitives/index.js";
+import { type Height, type Id128, toHex } from "../primitives/index.js";
 import { pointerAt } from "./accounts.js";
 import { EntryTable } from "./entry-table.js";
 import { IdIndex, mix } from "./id-index.js";
@@ -29,6 +29,8 @@ const RESOLUTION_HEIGHT = 14;
 
 export const KIND_TRANSFER = 1;
 export const KIND_ACTION = 2;
+export const KIND_GOVERNANCE = 3;
+const KIND_NAMES = { [KIND_TRANSFER]: "transfer", [KIND_ACTION]: "action", [KIND_GOVERNANCE]: "governance" } as const;
 
 export const STATE_NONE = 0;
 export const STATE_PENDING = 1;
@@ -108,6 +110,11 @@ export class SeenIds {
     return RESULT.exists_with_different_content;
   }
 
+  idOf(index: number): Id128 {
+    const base = this.table.baseOf(index);
+    return toHex(new Uint8Array(this.table.wordsOf(index).slice(base, base + 4).buffer)) as Id128;
+  }
+
   codeOf(index: number): number {
     return (this.table.wordsOf(index)[this.table.baseOf(index) + CODE_AND_KIND] as number) & 0xffff;
   }
@@ -168,7 +175,7 @@ export class SeenIds {
       height: countAt(words, base + OUTCOME_HEIGHT) as Height,
       index: words[base + OUTCOME_INDEX] as number,
       code: this.codeOf(index),
-      kind: this.kindOf(index) === KIND_ACTION ? "action" : "transfer",
+      kind: KIND_NAMES[this.kindOf(index) as keyof typeof KIND_NAMES] ?? "transfer",
       pending: state,
       resolution:
         state === "none" || state === "pending" ? undefined : pointerAt(words, base + RESOLUTION_HEIGHT, base + PLACE),

@@ -1,9 +1,16 @@
-import { type Genesis, type Rulebook, rulebookShape, shape } from "../formats/index.js";
+import {
+  type Genesis,
+  PARTICIPANTS_MAX,
+  parseProposalContent,
+  type Rulebook,
+  rulebookShape,
+  shape,
+} from "../formats/index.js";
 import { ASSET, OWNER } from "./accounts.js";
 import type { StatePage } from "./contract.js";
 import type { EntryTable } from "./entry-table.js";
 import * as pending from "./pendings.js";
-import { STATE_PENDING } from "./seen-ids.js";
+import { KIND_GOVERNANCE, STATE_PENDING } from "./seen-ids.js";
 import { State } from "./state.js";
 import { pageOfKey, slotOfKey, TABLE_SLOTS } from "./state-root.js";
 
@@ -22,7 +29,7 @@ const RULEBOOK_BYTES_MAX = 1_048_576;
  * @throws {StatePagesError}
  */
 export function stateFromPages(genesis: Genesis, pages: Iterable<StatePage>, hashSeed: number): State {
-  const state = new State(hashSeed, genesis.participants.length);
+  const state = new State(hashSeed);
   const bySlot: StatePage[][] = Array.from({ length: TABLE_SLOTS }, () => []);
   for (const page of pages) {
     const slot = bySlot[slotOfKey(page.key)];
@@ -36,8 +43,10 @@ export function stateFromPages(genesis: Genesis, pages: Iterable<StatePage>, has
     else if (found.length > 0) refuse(`page ${found[0]?.key} is of a table that is not in use`);
   }
   state.readRules(rulebookOf(state.rulebookTable));
+  if (!state.nextSet.restore()) refuse("the next set of validators does not parse");
   checkParticipants(state, genesis);
   registerEntries(state);
+  checkProposals(state);
   return state;
 }
 
@@ -70,12 +79,31 @@ function rulebookOf(table: EntryTable): Rulebook {
   return parsed.value;
 }
 
-/** Participants are those of genesis, in its order; their counters are the state's. */
+/** Participants begin with those of genesis, in its order; governance may have changed roles and added others. */
 function checkParticipants(state: State, genesis: Genesis): void {
-  if (state.participants.table.count !== genesis.participants.length) refuse("other participants than genesis names");
-  for (const { number, role } of genesis.participants) {
-    const view = state.participants.view(number);
-    if (view.number !== number || view.role !== role) refuse(`participant ${number} is not the one of genesis`);
+  const { participants } = state;
+  if (participants.count < genesis.participants.length) refuse("fewer participants than genesis names");
+  if (participants.count > PARTICIPANTS_MAX) refuse("more participants than there may be");
+  for (let number = 1; number <= participants.count; number += 1) {
+    const view = participants.view(number);
+    const founder = genesis.participants[number - 1];
+    if (view.number !== number || (founder !== undefined && view.name !== founder.name))
+      refuse(`participant ${number} is not the one of genesis`);
+  }
+}
+
+/** Proposals lead to their ids, contents and ballots, and say what their kinds ask for. */
+function checkProposals(state: State): void {
+  const { ids, participants, proposals } = state;
+  const fault = proposals.restore({
+    participant: (number) => participants.has(number),
+    idAt: (index, words, base) =>
+      index < ids.table.count && ids.kindOf(index) === KIND_GOVERNANCE && ids.index.findAt(words, base) === index,
+  });
+  if (fault !== undefined) refuse(fault);
+  for (let proposal = 0; proposal < proposals.count; proposal += 1) {
+    const parsed = parseProposalContent(proposals.kindOf(proposal), proposals.contentOf(proposal));
+    if (!parsed.ok) refuse(`the content of proposal ${proposal} does not parse`);
   }
 }
 
@@ -97,8 +125,44 @@ function registerEntries(state: State): void {
     if (!state.participants.has(participant)) refuse(`key ${index} is of no participant`);
     state.keys.register(index);
   }
+  for (let index = 0; index < state.positions.table.count; index += 1) {
+    if (!state.positions.register(index)) refuse(`position ${index} is of no bank, or a second one`);
+  }
+  if (!state.windows.restore((participant) => state.participants.has(participant)))
+    refuse("the settlement windows do not agree with each other");
   for (let place = 0; place < state.pendings.table.count; place += 1) checkPending(state, place);
   state.pendings.tidy();
+  checkQueues(state);
+  for (let index = 0; index < state.velocities.table.count; index += 1) {
+    const isSound = state.velocities.accountOf(index) < accounts.count && state.velocities.register(index);
+    if (!isSound) refuse(`velocity counter ${index} is of no account, or a second one`);
+  }
+}
+
+/** Each queued transfer is in its own bank's queue, and nothing else is in any. */
+function checkQueues(state: State): void {
+  const { accounts, ids, pendings, queues } = state;
+  if (!queues.rebuild()) refuse("a transfer is queued twice");
+  let waiting = 0;
+  for (let place = 0; place < pendings.table.count; place += 1) {
+    const flags = pendings.table.wordsOf(place)[pendings.table.baseOf(place) + pending.LEG] as number;
+    if ((flags & pending.QUEUED) !== 0) waiting += 1;
+  }
+  if (waiting !== queues.table.count) refuse("the queues do not hold the transfers that wait");
+  for (let index = 0; index < queues.table.count; index += 1) {
+    const { idIndex, asset, bank } = queues.entry(index);
+    const isPending = idIndex < ids.table.count && ids.stateOf(idIndex) === STATE_PENDING;
+    const place = isPending ? ids.placeOf(idIndex) : 0;
+    const words = pendings.table.wordsOf(place);
+    const base = pendings.table.baseOf(place);
+    const from = isPending ? (words[base + pending.DEBIT_SETTLEMENT] as number) - 1 : -1;
+    const isSound =
+      isPending &&
+      ((words[base + pending.LEG] as number) & pending.QUEUED) !== 0 &&
+      from >= 0 &&
+      accounts.settlementOf(asset, bank) === from;
+    if (!isSound) refuse(`queue entry ${index} leads nowhere`);
+  }
 }
 
 function checkPending(state: State, place: number): void {

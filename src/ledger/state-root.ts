@@ -7,8 +7,8 @@ import type { EntryTable } from "./entry-table.js";
  * The root over the whole state, and the pages that it is computed from.
  *
  * The state is sixteen tables in this order: accounts, consumed ids, pendings, limit counters,
- * participants, keys, rulebook; then queues, holds, windows, velocity counters, proposals, the next
- * validator set and three more, which are empty until their rules come. The state root is the counted
+ * participants, keys, rulebook; then queues, windows, positions, velocity counters, proposals, ballots, the next
+ * validator set, rows of windows, contents of proposals. A table that is not in use is empty. The state root is the counted
  * root (crypto's `countedRoot`) over the sixteen table roots; a table's root is the counted root over its
  * entries' hashes; an entry's hash is the root of the plain SHA-256 tree over its 32-byte chunks. So a
  * proof of an entry is two paths, and formats verifies it without this file.
@@ -17,6 +17,27 @@ import type { EntryTable } from "./entry-table.js";
  * At a checkpoint only pages touched since the last one are hashed, then the nodes above them.
  */
 export const TABLE_SLOTS = 16;
+
+/** Names of the tables in the order of the state root, for people who compare two nodes. */
+export const STATE_TABLES = [
+  "accounts",
+  "ids",
+  "pendings",
+  "limits",
+  "participants",
+  "keys",
+  "rulebook",
+  "queues",
+  "windows",
+  "positions",
+  "velocities",
+  "proposals",
+  "ballots",
+  "next-validators",
+  "clocks",
+  "proposal-contents",
+] as const;
+export type StateTable = (typeof STATE_TABLES)[number];
 
 /** Digests of one table's tree from its pages up. */
 class PageTree {
@@ -68,6 +89,15 @@ class PageTree {
       path.push(siblingIn((this.#levels[level] as Uint8Array).subarray(0, nodes * 32), page, level, pageLevel + level));
     }
     return path;
+  }
+
+  pageRoots(from: number, limit: number): Uint8Array[] {
+    const end = Math.min(Math.ceil(this.count / this.#table.pageEntries), from + limit);
+    const roots: Uint8Array[] = [];
+    for (let page = from; page < end; page += 1) {
+      roots.push((this.#levels[0] as Uint8Array).slice(page * 32, page * 32 + 32));
+    }
+    return roots;
   }
 
   #entryBytes(): number {
@@ -130,11 +160,11 @@ class PageTree {
 
 /** Trees over all tables as of the newest checkpoint. */
 export class StateRoots {
-  readonly #trees: readonly PageTree[];
+  readonly #trees: readonly (PageTree | undefined)[];
   #roots: Uint8Array;
 
-  constructor(tables: readonly EntryTable[]) {
-    this.#trees = tables.map((table) => new PageTree(table));
+  constructor(tables: readonly (EntryTable | undefined)[]) {
+    this.#trees = tables.map((table) => (table === undefined ? undefined : new PageTree(table)));
     this.#roots = this.#tableRoots();
   }
 
@@ -142,7 +172,7 @@ export class StateRoots {
   update(): readonly StatePage[] {
     const pages: StatePage[] = [];
     for (const [slot, tree] of this.#trees.entries()) {
-      for (const { page, bytes } of tree.update()) pages.push({ key: pageKey(slot, page), bytes });
+      for (const { page, bytes } of tree?.update() ?? []) pages.push({ key: pageKey(slot, page), bytes });
     }
     this.#roots = this.#tableRoots();
     return pages;
@@ -160,6 +190,11 @@ export class StateRoots {
   /** Entries of a table as of the newest checkpoint. */
   countOf(slot: number): number {
     return this.#trees[slot]?.count ?? 0;
+  }
+
+  /** Roots of a table's pages `from` … at most `limit` of them, as of the newest checkpoint. */
+  pageRoots(slot: number, from: number, limit: number): readonly Uint8Array[] {
+    return this.#trees[slot]?.pageRoots(from, limit) ?? [];
   }
 
   pathOf(slot: number, index: number, pageBytes: Uint8Array): readonly Uint8Array[] {

@@ -16,12 +16,14 @@ import {
   KIND_AND_FLAGS,
   KIND_MASK,
   OWNER,
+  RESERVE,
   SETTLEMENT,
 } from "./accounts.js";
-import { compareAmounts, countAt, subtractFrom, sumFits, sumWithin } from "./limbs.js";
+import { compareAmounts, countAt, fitsBelowHalf, subtractFrom, sumFits, sumWithin } from "./limbs.js";
 import * as pending from "./pendings.js";
 import type { Rail } from "./rules.js";
-import { STATE_EXPIRED, STATE_NONE, STATE_POSTED, STATE_VOIDED, swapBytes } from "./seen-ids.js";
+import type { Hold } from "./screening.js";
+import { STATE_EXPIRED, STATE_NONE, STATE_PENDING, STATE_POSTED, STATE_VOIDED, swapBytes } from "./seen-ids.js";
 import type { State } from "./state.js";
 import * as record from "./transfer-words.js";
 import { BALANCING, PENDING, POST, VOID } from "./transfer-words.js";
@@ -29,6 +31,19 @@ import { BALANCING, PENDING, POST, VOID } from "./transfer-words.js";
 /** Read for every transfer; a property of the table of all codes would cost a look-up each. */
 const POSTED = RESULT.posted;
 const RESERVED = RESULT.reserved;
+const QUEUED = RESULT.queued;
+const HELD = RESULT.held;
+const QUEUED_PENDING = RESULT.pending_transfer_queued;
+const HELD_PENDING = RESULT.pending_transfer_held;
+
+/**
+ * What moves between the banks beside the customers' money: nothing, settlement money, their positions. Last, nothing,
+ * where a reserve account is debited, which must keep what its bank owes.
+ */
+const LEG_NONE = 0;
+export const LEG_GROSS = 1;
+export const LEG_NET = 2;
+const LEG_RESERVE = 3;
 
 /** Records that are prepared together: what they touch stays in the processor's cache until it is used. */
 export const PREPARED_MAX = 512;
@@ -58,11 +73,29 @@ export class TransferJudge {
   readonly #debits = new Int32Array(BATCH_RECORDS_MAX);
   readonly #credits = new Int32Array(BATCH_RECORDS_MAX);
   readonly #hashes = new Int32Array(PREPARED_MAX * 3);
-  /** Indices of the accounts; −1 where there is none. */
+  /** Indices of the accounts; −1 where there is none. On a net rail the paying bank's reserve is `debitSettlement`. */
   debit = -1;
   credit = -1;
   debitSettlement = -1;
   creditSettlement = -1;
+  /** What moves between the banks, between which of them, and how much: the amount and the rail's fee. */
+  leg = LEG_NONE;
+  asset = 0;
+  payer = 0;
+  payee = 0;
+  legLow = 0;
+  legHigh = 0;
+  feeLow = 0;
+  feeHigh = 0;
+  /** How long a reservation lasts. */
+  timeoutSeconds = 0;
+  /** Why a transfer that is held waits. */
+  hold: Hold | undefined;
+  /** Whether a transfer that lacks liquidity, or that screening hits, fails instead of waiting. */
+  isChained = false;
+  /** Of a pending transfer: whether it waits without a leg (`QUEUED`, `HELD`), and which leg it will have. */
+  waiting = 0;
+  laterLeg = LEG_NONE;
   /** What moves: balancing and partial posts may make it less than the record says. */
   low = 0;
   high = 0;
@@ -132,9 +165,7 @@ export class TransferJudge {
     if (words[at + record.ID] !== this.#prefix) return RESULT.id_not_of_participant;
     const flags = words[at + record.FLAGS] as number;
     if ((flags & (POST | VOID)) !== 0) {
-      // Whoever reserved may post and void; its number begins the pending transfer's id.
-      const isOwn = words[at + record.PENDING_ID] === this.#prefix || this.#isZeroId(at + record.PENDING_ID);
-      if (!isOwn) return RESULT.not_authorised;
+      if (!this.#mayResolve(at)) return RESULT.not_authorised;
     } else {
       const index = ((at - record.HEADER_WORDS) / record.RECORD_WORDS) | 0;
       this.debit = this.#debits[index] as number;
@@ -145,7 +176,7 @@ export class TransferJudge {
     return this.seen < 0 ? 0 : this.#state.ids.compare(this.seen, words, at);
   }
 
-  /** The owner may debit an account; the issuer may take settlement money back into its issuance account. */
+  /** The owner may debit an account; the issuer may take settlement and reserve money back. */
   #mayDebit(): boolean {
     const table = this.#state.accounts.table;
     const debit = table.wordsOf(this.debit);
@@ -155,10 +186,30 @@ export class TransferJudge {
     const credit = table.wordsOf(this.credit);
     const creditBase = table.baseOf(this.credit);
     return (
-      ((debit[debitBase + KIND_AND_FLAGS] as number) & KIND_MASK) === SETTLEMENT &&
+      isBanksOwn((debit[debitBase + KIND_AND_FLAGS] as number) & KIND_MASK) &&
       ((credit[creditBase + KIND_AND_FLAGS] as number) & KIND_MASK) === ISSUANCE &&
       credit[creditBase + OWNER] === this.#participant
     );
+  }
+
+  /**
+   * Whoever reserved may post and void, and its number begins the pending transfer's id; where the beneficiary's bank
+   * must accept, that bank alone. How a transfer that is over has ended everybody is told.
+   */
+  #mayResolve(at: number): boolean {
+    const words = this.#words;
+    const isOwn = words[at + record.PENDING_ID] === this.#prefix || this.#isZeroId(at + record.PENDING_ID);
+    const { accounts, ids, pendings } = this.#state;
+    const seen = ids.index.findAt(words, at + record.PENDING_ID);
+    const state = seen < 0 ? STATE_NONE : ids.stateOf(seen);
+    if (state === STATE_NONE) return isOwn;
+    if (state !== STATE_PENDING) return true;
+    const place = ids.placeOf(seen);
+    const entry = pendings.table.wordsOf(place);
+    const base = pendings.table.baseOf(place);
+    if (((entry[base + pending.LEG] as number) & pending.NEEDS_ACCEPTANCE) === 0) return isOwn;
+    const credit = entry[base + pending.CREDIT] as number;
+    return accounts.table.wordsOf(credit)[accounts.table.baseOf(credit) + OWNER] === this.#participant;
   }
 
   #isZeroId(at: number): boolean {
@@ -178,8 +229,9 @@ export class TransferJudge {
     if (rail === undefined) return RESULT.rail_not_found;
     if ((flags & PENDING) !== 0) {
       if (rail.timeoutSecondsMax === 0) return RESULT.rail_without_pending;
-      if (timeout === 0 || timeout > rail.timeoutSecondsMax) return RESULT.timeout_out_of_range;
-    }
+      this.timeoutSeconds = timeout === 0 ? rail.timeoutSecondsUsual : timeout;
+      if (this.timeoutSeconds === 0 || timeout > rail.timeoutSecondsMax) return RESULT.timeout_out_of_range;
+    } else if (rail.needsAcceptance) return RESULT.acceptance_required;
     this.low = words[at + record.AMOUNT] as number;
     this.high = words[at + record.AMOUNT + 1] as number;
     if (this.low === 0 && this.high === 0) return RESULT.amount_must_not_be_zero;
@@ -189,7 +241,7 @@ export class TransferJudge {
     if (compareAmounts(this.low, this.high, rail.maximumLow, rail.maximumHigh) > 0) {
       return RESULT.amount_above_rail_maximum;
     }
-    const refusal = this.#judgeAccounts(words[at + record.ASSET] as number);
+    const refusal = this.#judgeAccounts(words[at + record.ASSET] as number, rail);
     if (refusal !== 0) return refusal;
     const isEnough = (flags & BALANCING) === 0 || this.#balance(rail);
     if ((flags & PENDING) !== 0) {
@@ -199,8 +251,85 @@ export class TransferJudge {
     if (rail.hasDailyMaximum && !this.#state.limits.allows(this.debit, rail, this.#day, this.low, this.high)) {
       return RESULT.account_daily_limit_exceeded;
     }
+    if (this.leg !== LEG_NONE) this.#setLeg(rail.feeLow, rail.feeHigh);
+    if (this.leg === LEG_NET) {
+      const excess = this.#judgeWindow(rail, (flags & PENDING) !== 0);
+      if (excess !== 0) return excess;
+    }
     const verdict = this.#judgeMoney(isEnough);
-    return verdict !== 0 ? verdict : (flags & PENDING) !== 0 ? RESERVED : POSTED;
+    if (verdict !== 0) return verdict;
+    if (this.#state.screening !== undefined) {
+      const held = this.#screen(at, rail.number);
+      if (held !== 0) return held;
+    }
+    const shortage = this.leg === LEG_NONE ? 0 : this.#judgeShortage((flags & PENDING) !== 0);
+    if (rail.queues && this.leg === LEG_GROSS && (flags & PENDING) === 0) return this.#judgeQueue(at, rail, shortage);
+    if (shortage !== 0) return shortage;
+    return (flags & PENDING) !== 0 ? RESERVED : POSTED;
+  }
+
+  /** 0 if no screening rule hits; a transfer within a chain cannot wait. */
+  #screen(at: number, rail: number): number {
+    const { debit, credit, low, high } = this;
+    const purpose = record.purposeAt(this.#words, at);
+    this.hold = this.#state.screening?.hold({ rail, purpose, debit, credit, low, high }, this.#timestamp);
+    if (this.hold === undefined) return 0;
+    if (this.isChained) return RESULT.screened;
+    const cap = this.#state.rules.rulebook.participantCaps.pendings;
+    if (this.#state.participants.pendingsOf(this.#participant) >= cap) return RESULT.pendings_cap_exceeded;
+    this.timeoutSeconds = this.hold.holdSeconds;
+    return HELD;
+  }
+
+  /** On a rail with queues: a payment waits for liquidity, and never overtakes its bank's own of its priority. */
+  #judgeQueue(at: number, rail: Rail, shortage: number): number {
+    const { queues, rules } = this.#state;
+    const mustWait = shortage !== 0 || queues.blocks(this.asset, this.payer, record.priorityAt(this.#words, at));
+    if (!mustWait) return POSTED;
+    if (this.isChained) return RESULT.insufficient_liquidity;
+    const { pendings, queued = pendings } = rules.rulebook.participantCaps;
+    if (queues.countOf(this.payer) >= queued) return RESULT.queued_cap_exceeded;
+    this.timeoutSeconds = rail.queueSecondsMax;
+    return QUEUED;
+  }
+
+  /**
+   * Whether a transfer that waits can be paid now (or, where the beneficiary's bank has to accept it, reserved); its
+   * place, sides and leg stay in the fields.
+   *
+   * @returns 0, or the code of what speaks against it
+   */
+  judgeWaiting(place: number, isPending: boolean): number {
+    const { table } = this.#state.pendings;
+    const entry = table.wordsOf(place);
+    const base = table.baseOf(place);
+    this.place = place;
+    this.takeSides(entry, base);
+    this.leg = this.laterLeg;
+    this.takeBanks(entry, base);
+    this.low = entry[base + pending.RESERVED_AMOUNT] as number;
+    this.high = entry[base + pending.RESERVED_AMOUNT + 1] as number;
+    this.#setLeg(entry[base + pending.FEE] as number, entry[base + pending.FEE + 1] as number);
+    const frozen = this.#judgeFrozen();
+    if (frozen !== 0 || this.leg === LEG_NONE) return frozen;
+    if (this.leg === LEG_NET) {
+      this.#measureExposure(isPending);
+      const { positions, rules } = this.#state;
+      const cap = rules.netDebitCap(this.asset, this.payer);
+      if (compareAmounts(positions.low, positions.high, cap.low, cap.high) > 0) return RESULT.net_debit_cap_exceeded;
+    }
+    if (this.debitSettlement >= 0 && !this.#fitsLeg()) return RESULT.balance_overflow;
+    return this.#judgeShortage(isPending);
+  }
+
+  /** The banks move the amount and the fee; within a bank nothing. */
+  #setLeg(feeLow: number, feeHigh: number): void {
+    const low = this.low + feeLow;
+    const carry = low >= 0x1_0000_0000 ? 1 : 0;
+    this.legLow = low - carry * 0x1_0000_0000;
+    this.legHigh = this.high + feeHigh + carry;
+    this.feeLow = feeLow;
+    this.feeHigh = feeHigh;
   }
 
   #sameAccounts(at: number): boolean {
@@ -211,7 +340,7 @@ export class TransferJudge {
   }
 
   /** Both accounts, their kinds, the settlement leg, closing and freezing. */
-  #judgeAccounts(asset: number): number {
+  #judgeAccounts(asset: number, rail: Rail): number {
     if (this.debit < 0) return RESULT.debit_account_not_found;
     if (this.credit < 0) return RESULT.credit_account_not_found;
     const accounts = this.#state.accounts;
@@ -226,12 +355,23 @@ export class TransferJudge {
     const creditOwner = credit[creditBase + OWNER] as number;
     const route = routeOf(debitFlags & KIND_MASK, creditFlags & KIND_MASK, debitOwner === creditOwner);
     if (route === ROUTE_NONE) return RESULT.kinds_not_allowed;
+    this.asset = asset;
+    this.payer = debitOwner;
+    this.payee = creditOwner;
     this.debitSettlement = -1;
     this.creditSettlement = -1;
+    this.leg = route === ROUTE_FROM_RESERVE ? LEG_RESERVE : LEG_NONE;
     if (route === ROUTE_ACROSS) {
-      this.debitSettlement = accounts.settlementOf(asset, debitOwner);
+      this.leg = rail.isNet ? LEG_NET : LEG_GROSS;
       this.creditSettlement = accounts.settlementOf(asset, creditOwner);
-      if (this.debitSettlement < 0 || this.creditSettlement < 0) return RESULT.settlement_account_not_found;
+      if (rail.isNet) {
+        if (this.creditSettlement < 0) return RESULT.settlement_account_not_found;
+        this.debitSettlement = accounts.reserveOf(asset, debitOwner);
+        if (this.debitSettlement < 0) return RESULT.reserve_account_not_found;
+      } else {
+        this.debitSettlement = accounts.settlementOf(asset, debitOwner);
+        if (this.debitSettlement < 0 || this.creditSettlement < 0) return RESULT.settlement_account_not_found;
+      }
     }
     if ((debitFlags & CLOSED) !== 0) return RESULT.debit_account_closed;
     if ((creditFlags & CLOSED) !== 0) return RESULT.credit_account_closed;
@@ -240,8 +380,8 @@ export class TransferJudge {
 
   #judgeFrozen(): number {
     if (this.#isFrozen(this.debit)) return RESULT.debit_account_frozen;
-    const isSettlementFrozen = this.debitSettlement >= 0 && this.#isFrozen(this.debitSettlement);
-    return isSettlementFrozen ? RESULT.settlement_account_frozen : 0;
+    if (this.debitSettlement < 0 || !this.#isFrozen(this.debitSettlement)) return 0;
+    return this.leg === LEG_NET ? RESULT.reserve_account_frozen : RESULT.settlement_account_frozen;
   }
 
   #isFrozen(account: number): boolean {
@@ -255,20 +395,65 @@ export class TransferJudge {
     const words = table.wordsOf(this.debit);
     const base = table.baseOf(this.debit);
     if (((words[base + KIND_AND_FLAGS] as number) & DEBITS_LIMITED) === 0) return true;
-    if (holds(words, base, this.low, this.high)) return true;
+    const { positions } = this.#state;
+    positions.low = 0;
+    positions.high = 0;
+    if (this.leg === LEG_RESERVE) positions.measureExposure(this.asset, this.payer);
+    if (holds(words, base, this.low + positions.low, this.high + positions.high)) return true;
     // A limited account's debits never exceed its credits, so this cannot wrap.
-    const held = HELD;
+    const held = ON_ACCOUNT;
     held[0] = words[base + CREDITS_POSTED] as number;
     held[1] = words[base + CREDITS_POSTED + 1] as number;
     subtractFrom(held, 0, words[base + DEBITS_POSTED] as number, words[base + DEBITS_POSTED + 1] as number);
     subtractFrom(held, 0, words[base + DEBITS_PENDING] as number, words[base + DEBITS_PENDING + 1] as number);
+    subtractFrom(held, 0, positions.low, positions.high);
     this.low = held[0] as number;
     this.high = held[1] as number;
     if (this.low === 0 && this.high === 0) return false;
     return compareAmounts(this.low, this.high, rail.minimumLow, rail.minimumHigh) >= 0;
   }
 
-  /** Overflow of any balance, then funds, then the paying bank's liquidity. */
+  /** What the bank has sent on the rail in this window, then what it may owe in all. */
+  #judgeWindow(rail: Rail, isPending: boolean): number {
+    const { limits, positions, rules, windows } = this.#state;
+    if (rail.hasWindowMaximum) {
+      const window = windows.openNumber(this.asset);
+      const isWithin = limits.allowsBank(this.debitSettlement, rail, window, this.low, this.high);
+      if (!isWithin) return RESULT.bank_window_limit_exceeded;
+    }
+    this.#measureExposure(isPending);
+    const cap = rules.netDebitCap(this.asset, this.payer);
+    return compareAmounts(positions.low, positions.high, cap.low, cap.high) > 0 ? RESULT.net_debit_cap_exceeded : 0;
+  }
+
+  /** The paying bank's exposure with this transfer: a pending one counts in full, the window's credits offset others. */
+  #measureExposure(isPending: boolean): void {
+    const { positions } = this.#state;
+    if (!isPending) positions.measureExposure(this.asset, this.payer, this.legLow, this.legHigh);
+    else {
+      positions.measureExposure(this.asset, this.payer);
+      positions.add64(this.legLow, this.legHigh);
+    }
+  }
+
+  /** What a leg between the banks, or a debit of a reserve account, needs of the paying bank's money. */
+  #judgeShortage(isPending: boolean): number {
+    const { accounts, positions } = this.#state;
+    const payer = this.leg === LEG_RESERVE ? this.debit : this.debitSettlement;
+    const words = accounts.table.wordsOf(payer);
+    const base = accounts.table.baseOf(payer);
+    if (this.leg === LEG_GROSS) {
+      return holds(words, base, this.legLow, this.legHigh) ? 0 : RESULT.insufficient_liquidity;
+    }
+    if (this.leg === LEG_NET) this.#measureExposure(isPending);
+    else {
+      positions.measureExposure(this.asset, this.payer);
+      positions.add64(this.low, this.high);
+    }
+    return holds(words, base, positions.low, positions.high) ? 0 : RESULT.insufficient_reserve;
+  }
+
+  /** Overflow of any balance or position, then funds. */
   #judgeMoney(isEnough: boolean): number {
     const table = this.#state.accounts.table;
     const low = this.low;
@@ -281,12 +466,10 @@ export class TransferJudge {
     if (!fitsCredits(credit, creditBase, low, high)) {
       return RESULT.balance_overflow;
     }
-    if (this.debitSettlement >= 0) {
-      const settlement = table.wordsOf(this.debitSettlement);
-      if (!fitsDebits(settlement, table.baseOf(this.debitSettlement), low, high)) return RESULT.balance_overflow;
-      const other = table.wordsOf(this.creditSettlement);
-      if (!fitsCredits(other, table.baseOf(this.creditSettlement), low, high)) return RESULT.balance_overflow;
+    if (((credit[creditBase + KIND_AND_FLAGS] as number) & KIND_MASK) === SETTLEMENT) {
+      if (!this.#leavesRoom(this.credit, low, high)) return RESULT.balance_overflow;
     }
+    if (this.debitSettlement >= 0 && !this.#fitsLeg()) return RESULT.balance_overflow;
     if (!isEnough) return RESULT.insufficient_funds;
     if (((debit[debitBase + KIND_AND_FLAGS] as number) & DEBITS_LIMITED) !== 0) {
       if (!holds(debit, debitBase, low, high)) return RESULT.insufficient_funds;
@@ -295,13 +478,36 @@ export class TransferJudge {
       const [first, second] = [creditBase + CREDITS_PENDING, creditBase + CREDITS_POSTED];
       if (!sumWithin(credit, first, second, creditBase + DEBITS_POSTED, low, high)) return RESULT.exceeds_debits;
     }
-    if (this.debitSettlement >= 0) {
-      const settlement = table.wordsOf(this.debitSettlement);
-      if (!holds(settlement, table.baseOf(this.debitSettlement), low, high)) {
-        return RESULT.insufficient_liquidity;
-      }
-    }
     return 0;
+  }
+
+  #fitsLeg(): boolean {
+    const table = this.#state.accounts.table;
+    const { legLow: low, legHigh: high } = this;
+    if (this.leg === LEG_GROSS) {
+      const debit = table.wordsOf(this.debitSettlement);
+      if (!fitsDebits(debit, table.baseOf(this.debitSettlement), low, high)) return false;
+      return this.#leavesRoom(this.creditSettlement, low, high);
+    }
+    const { positions } = this.#state;
+    positions.measureDebits(this.asset, this.payer, low, high);
+    if (!positions.isWithinSide) return false;
+    positions.measureCredits(this.asset, this.payee, low, high);
+    return positions.isWithinSide && this.#leavesRoom(this.creditSettlement, low, high);
+  }
+
+  /**
+   * Whether a settlement account can be credited an amount and, later, all that its bank may get from windows: so no
+   * settlement ever finds it full. Positions stay below 2^63, so the lower half needs no look at them.
+   */
+  #leavesRoom(account: number, low: number, high: number): boolean {
+    const { accounts, positions } = this.#state;
+    const words = accounts.table.wordsOf(account);
+    const base = accounts.table.baseOf(account);
+    if (fitsBelowHalf(words, base + CREDITS_PENDING, base + CREDITS_POSTED, low, high)) return true;
+    const asset = words[base + ASSET] as number;
+    positions.measureCredits(asset, words[base + OWNER] as number, low, high);
+    return sumFits(words, base + CREDITS_PENDING, base + CREDITS_POSTED, positions.low, positions.high);
   }
 
   #judgeResolution(at: number, flags: number): number {
@@ -328,7 +534,11 @@ export class TransferJudge {
     const entry = table.wordsOf(this.place);
     const base = table.baseOf(this.place);
     if (countAt(entry, base + pending.DEADLINE) <= this.#timestamp) return RESULT.pending_transfer_expired;
+    const waiting = (entry[base + pending.LEG] as number) & (pending.QUEUED | pending.HELD);
     const refusal = this.#judgeAgreement(at, entry, base, isPost);
+    // What is queued its bank may withdraw; what is held only an approve key ends.
+    if (waiting === pending.QUEUED && isPost && (refusal === 0 || refusal > QUEUED_PENDING)) return QUEUED_PENDING;
+    if (waiting === pending.HELD && (refusal === 0 || refusal > HELD_PENDING)) return HELD_PENDING;
     if (refusal !== 0 || !isPost) return refusal === 0 ? RESULT.voided : refusal;
     const frozen = this.#judgeFrozen();
     return frozen === 0 ? POSTED : frozen;
@@ -355,7 +565,9 @@ export class TransferJudge {
     }
     const order = compareAmounts(this.low, this.high, reservedLow, reservedHigh);
     if (order > 0) return RESULT.exceeds_pending_amount;
-    const mayBePart = isPost && this.#state.rules.rail(rail)?.partialPost === true;
+    this.#setLeg(entry[base + pending.FEE] as number, entry[base + pending.FEE + 1] as number);
+    const isExact = ((entry[base + pending.LEG] as number) & pending.NEEDS_ACCEPTANCE) !== 0;
+    const mayBePart = isPost && !isExact && this.#state.rules.rail(rail)?.partialPost === true;
     return order < 0 && !mayBePart ? RESULT.partial_amount_not_allowed : 0;
   }
 
@@ -364,6 +576,19 @@ export class TransferJudge {
     this.credit = entry[base + pending.CREDIT] as number;
     this.debitSettlement = (entry[base + pending.DEBIT_SETTLEMENT] as number) - 1;
     this.creditSettlement = (entry[base + pending.CREDIT_SETTLEMENT] as number) - 1;
+    const leg = entry[base + pending.LEG] as number;
+    this.leg = leg & pending.LEG_MASK;
+    this.waiting = leg & (pending.QUEUED | pending.HELD);
+    this.laterLeg = (leg >>> pending.LATER_LEG_SHIFT) & pending.LEG_MASK;
+    if (this.leg === LEG_NET) this.takeBanks(entry, base);
+  }
+
+  /** The banks of a pending transfer. */
+  takeBanks(entry: Uint32Array, base: number): void {
+    const { table } = this.#state.accounts;
+    this.asset = entry[base + record.ASSET] as number;
+    this.payer = table.wordsOf(this.debit)[table.baseOf(this.debit) + OWNER] as number;
+    this.payee = table.wordsOf(this.credit)[table.baseOf(this.credit) + OWNER] as number;
   }
 
   /** Whether the id at `words[at]` is zero or the one at `entry[other]`. */
@@ -377,6 +602,7 @@ export class TransferJudge {
 const ROUTE_NONE = 0;
 const ROUTE_WITHIN = 1;
 const ROUTE_ACROSS = 2;
+const ROUTE_FROM_RESERVE = 3;
 
 /** The closed table of who may pay whom (LEDG-9): not at all, by one double entry, or with a settlement leg. */
 function routeOf(debitKind: number, creditKind: number, isSameOwner: boolean): number {
@@ -387,13 +613,20 @@ function routeOf(debitKind: number, creditKind: number, isSameOwner: boolean): n
     case CLEARING:
       return creditKind === CUSTOMER && isSameOwner ? ROUTE_WITHIN : ROUTE_NONE;
     case SETTLEMENT:
+      if (creditKind === RESERVE) return isSameOwner ? ROUTE_WITHIN : ROUTE_NONE;
       return creditKind === SETTLEMENT || creditKind === ISSUANCE ? ROUTE_WITHIN : ROUTE_NONE;
+    case RESERVE:
+      if (creditKind === ISSUANCE) return ROUTE_FROM_RESERVE;
+      return creditKind === SETTLEMENT && isSameOwner ? ROUTE_FROM_RESERVE : ROUTE_NONE;
     case ISSUANCE:
-      return creditKind === SETTLEMENT ? ROUTE_WITHIN : ROUTE_NONE;
+      return creditKind === SETTLEMENT || creditKind === RESERVE ? ROUTE_WITHIN : ROUTE_NONE;
     default:
       return ROUTE_NONE;
   }
 }
+
+/** Kinds of a bank's accounts that the issuer may debit back. */
+const isBanksOwn = (kind: number): boolean => kind === SETTLEMENT || kind === RESERVE;
 
 /** Whether debits pending + debits posted + amount fit in 64 bits. */
 const fitsDebits = (words: Uint32Array, base: number, low: number, high: number): boolean =>
@@ -407,4 +640,4 @@ const fitsCredits = (words: Uint32Array, base: number, low: number, high: number
 const holds = (words: Uint32Array, base: number, low: number, high: number): boolean =>
   sumWithin(words, base + DEBITS_PENDING, base + DEBITS_POSTED, base + CREDITS_POSTED, low, high);
 
-const HELD = new Uint32Array(2);
+const ON_ACCOUNT = new Uint32Array(2);

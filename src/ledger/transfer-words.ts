@@ -24,6 +24,13 @@ export const POST = TRANSFER_FLAGS.post_pending;
 export const VOID = TRANSFER_FLAGS.void_pending;
 export const BALANCING = TRANSFER_FLAGS.balancing_debit;
 
+export const purposeAt = (words: Uint32Array, at: number): number =>
+  (words[at + PURPOSE_RAIL_PRIORITY] as number) & 0xffff;
+
+/** Higher is more urgent. */
+export const priorityAt = (words: Uint32Array, at: number): number =>
+  (words[at + PURPOSE_RAIL_PRIORITY] as number) >>> 24;
+
 /** Number of the rail of the record whose words begin at `words[at]`. */
 export const railAt = (words: Uint32Array, at: number): number =>
   ((words[at + PURPOSE_RAIL_PRIORITY] as number) >>> 16) & 0xff;

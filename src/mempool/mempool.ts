@@ -13,7 +13,6 @@ import {
   NOT_AFTER_WINDOW_MS,
   type ParticipantNumber,
   RECORD_BYTES,
-  type ValidatorIndex,
 } from "../primitives/index.js";
 import { laneOf, lanesFrom } from "./lanes.js";
 import { hasRoom, type MempoolLimits, partOf, type Quota, sumOf, Tally } from "./quota.js";
@@ -41,7 +40,7 @@ export interface PoolTime {
 }
 
 /** Who is charged for a batch: a pushing peer, this replica's clients, or the reserve for requested ones. */
-type Payer = ValidatorIndex | "client" | "requested";
+type Payer = ParticipantNumber | "client" | "requested";
 
 interface Entry {
   readonly bytes: Uint8Array;

@@ -1,5 +1,5 @@
 import type { BatchHeader } from "../formats/index.js";
-import type { Digest, Lane, ParticipantNumber, ValidatorIndex } from "../primitives/index.js";
+import type { Digest, Lane, ParticipantNumber } from "../primitives/index.js";
 
 /** Who brought a batch. */
 export type BatchSource =
@@ -8,7 +8,7 @@ export type BatchSource =
   | { readonly type: "restored" }
   | {
       readonly type: "peer";
-      readonly peer: ValidatorIndex;
+      readonly peer: ParticipantNumber;
       /** Whether this replica asked for it because a block names it. Quotas and clocks do not apply then. */
       readonly requested: boolean;
     };

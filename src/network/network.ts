@@ -1,6 +1,6 @@
 import type { Connection, Libp2p } from "@libp2p/interface";
 import { CODE_P2P, type Multiaddr, multiaddr } from "@multiformats/multiaddr";
-import { assert, FRAME_BYTES_MAX, type ValidatorIndex } from "../primitives/index.js";
+import { assert, FRAME_BYTES_MAX, type ParticipantNumber, VALIDATORS_MAX } from "../primitives/index.js";
 import type { Channel, Transport } from "../replica/index.js";
 import { CHANNEL_ORDER, protocolId } from "./frames.js";
 import { peerIdFromNetworkKey, privateKeyFromSeed } from "./identity.js";
@@ -21,13 +21,14 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
 }
 
 /**
- * The `Transport` port over libp2p. Only validators of genesis get past the encrypted handshake; each has one
+ * The `Transport` port over libp2p. Only the peers that the replica names get past the encrypted handshake; each has one
  * connection to us with one stream per channel.
  */
 export class Network implements Transport {
   readonly #options: NetworkOptions;
   readonly #limits: NetworkLimits;
-  readonly #peers = new Map<ValidatorIndex, Peer>();
+  /** By network key, the newest first where a participant has two. */
+  #peers = new Map<string, Peer>();
   readonly #byPeerId = new Map<string, Peer>();
   readonly #idleTicks = new WeakMap<Connection, number>();
   #node: Libp2p | undefined;
@@ -39,8 +40,43 @@ export class Network implements Transport {
   constructor(options: NetworkOptions) {
     this.#options = options;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
-    const others = options.peers.filter((peer) => peer.index !== options.self);
-    for (const each of others.sort((left, right) => left.index - right.index)) this.#addPeer(each);
+    const others = options.peers.filter((peer) => peer.participant !== options.self);
+    for (const each of others.sort((left, right) => left.participant - right.participant)) this.#addPeer(each);
+  }
+
+  /**
+   * Other peers from now on: links to those who are not among them are cut, links to the rest stay. A peer whose key or
+   * address is none is left out and logged: it stands on the ledger, and nobody here can change that.
+   */
+  setPeers(peers: readonly PeerOptions[]): void {
+    const wanted = new Map<string, PeerOptions>();
+    for (const peer of peers) {
+      if (peer.participant !== this.#options.self && !wanted.has(peer.networkKey)) wanted.set(peer.networkKey, peer);
+    }
+    const before = this.#peers;
+    this.#peers = new Map();
+    for (const [networkKey, options] of wanted) {
+      const known = before.get(networkKey);
+      if (known !== undefined && known.isSame(options)) {
+        this.#peers.set(networkKey, known);
+        before.delete(networkKey);
+      }
+    }
+    for (const peer of before.values()) {
+      peer.stop();
+      this.#byPeerId.delete(peer.peerId.toString());
+    }
+    for (const [networkKey, options] of wanted) if (!this.#peers.has(networkKey)) this.#takeIn(options);
+  }
+
+  #takeIn(options: PeerOptions): void {
+    try {
+      const peer = this.#addPeer(options);
+      if (this.#node !== undefined && !this.#stopped) peer.start();
+    } catch (error) {
+      if (!(error instanceof NetworkError)) throw error;
+      this.#options.log({ type: "peer-unusable", peer: options.participant, fault: error.fault.code });
+    }
   }
 
   /**
@@ -48,20 +84,31 @@ export class Network implements Transport {
    * shares a write. False where the port says so, and for a frame above its channel's bound, since the other
    * end would cut the link; that is logged, because repeating it will not help.
    */
-  send(to: ValidatorIndex, channel: Channel, frame: Uint8Array): boolean {
-    const peer = this.#peers.get(to);
-    assert(peer !== undefined, "frames go to other validators");
+  send(to: ParticipantNumber, channel: Channel, frame: Uint8Array): boolean {
+    const peer = this.#peerOf(to);
     assert(frame.length > 0 && frame.length <= FRAME_BYTES_MAX, "a frame has the size that the port allows");
     if (frame.length > FRAME_LIMITS[channel]) {
       this.#options.log({ type: "frame-too-long", peer: to, channel, bytes: frame.length });
       return false;
     }
-    return peer.send(channel, frame);
+    return peer?.send(channel, frame) ?? false;
   }
 
-  /** One entry per other validator, ascending by index. */
+  /** Of two peers of a participant the one that is connected, or else the newer. */
+  #peerOf(participant: ParticipantNumber): Peer | undefined {
+    let found: Peer | undefined;
+    for (const peer of this.#peers.values()) {
+      if (peer.participant !== participant) continue;
+      if (peer.isConnected) return peer;
+      found ??= peer;
+    }
+    return found;
+  }
+
+  /** One entry per peer, ascending by participant. */
   peers(): PeerInfo[] {
-    return Array.from(this.#peers.values(), (peer) => peer.info());
+    const peers = [...this.#peers.values()].sort((left, right) => left.participant - right.participant);
+    return peers.map((peer) => peer.info());
   }
 
   /** Multiaddrs that this node listens on, with the ports it got. */
@@ -70,8 +117,9 @@ export class Network implements Transport {
   }
 
   /** Cuts the link to a peer that broke the protocol; neither side's dials succeed for `refuseMs`. */
-  disconnect(index: ValidatorIndex, refuseMs: number = this.#limits.banMs): void {
-    this.#peers.get(index)?.refuse("disconnected", refuseMs);
+  disconnect(participant: ParticipantNumber, refuseMs: number = this.#limits.banMs): void {
+    for (const peer of this.#peers.values())
+      if (peer.participant === participant) peer.refuse("disconnected", refuseMs);
   }
 
   /** Listens and starts to dial. @throws {NetworkError} */
@@ -79,7 +127,8 @@ export class Network implements Transport {
     const node = await createNode({
       privateKey: await privateKeyFromSeed(this.#options.networkSeed),
       listen: this.#options.listen,
-      peers: this.#peers.size,
+      // The set may grow to its bound, while those who leave are still there.
+      peers: this.#peers.size + 2 * VALIDATORS_MAX,
       peerAddresses: this.#options.peers.flatMap((peer) => peer.addresses),
       isPeer: (peerId) => this.#byPeerId.has(peerId.toString()),
       admits: (peerId) => this.#admits(peerId.toString()),
@@ -115,13 +164,13 @@ export class Network implements Transport {
     await this.#node?.stop();
   }
 
-  #addPeer(options: PeerOptions): void {
+  #addPeer(options: PeerOptions): Peer {
     const peerId = peerIdFromNetworkKey(options.networkKey);
     if (peerId === undefined) throw new NetworkError({ code: "BAD_NETWORK_KEY", name: options.name });
     const addresses = options.addresses.map((text) => parseAddress(text).encapsulate(`/p2p/${peerId.toString()}`));
-    const { index } = options;
+    const { participant } = options;
     const peer = new Peer({
-      index,
+      participant,
       name: options.name,
       peerId,
       addresses,
@@ -130,15 +179,16 @@ export class Network implements Transport {
       limits: this.#limits,
       dial: (targets, signal) => this.#dial(targets, signal),
       onFrame: (channel, frame) => {
-        if (!this.#stopped) this.#options.onFrame(index, channel, frame);
+        if (!this.#stopped) this.#options.onFrame(participant, channel, frame);
       },
       onConnected: (connected) => {
-        if (!this.#stopped) this.#options.onPeer(index, connected);
+        if (!this.#stopped) this.#options.onPeer(participant, connected);
       },
       log: this.#options.log,
     });
-    this.#peers.set(index, peer);
+    this.#peers.set(options.networkKey, peer);
     this.#byPeerId.set(peerId.toString(), peer);
+    return peer;
   }
 
   /** `force`: libp2p would hand out a connection that we are about to give up. */

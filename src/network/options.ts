@@ -1,10 +1,10 @@
-import type { Digest, ValidatorIndex } from "../primitives/index.js";
+import type { Digest, ParticipantNumber } from "../primitives/index.js";
 import type { Channel } from "../replica/index.js";
 import type { NetworkLimits } from "./limits.js";
 
-/** One validator of genesis as the network sees it. */
+/** One peer as the network sees it; a participant that changes its network key is two for a while. */
 export interface PeerOptions {
-  readonly index: ValidatorIndex;
+  readonly participant: ParticipantNumber;
   readonly name: string;
   /** 32-byte Ed25519 public key of the libp2p identity, lower-case hex. */
   readonly networkKey: string;
@@ -14,17 +14,17 @@ export interface PeerOptions {
 
 export interface NetworkOptions {
   readonly chainId: Digest;
-  readonly self: ValidatorIndex;
+  readonly self: ParticipantNumber;
   /** 32 secret bytes: the Ed25519 seed of this node's libp2p identity. */
   readonly networkSeed: Uint8Array;
-  /** All validators of genesis; the own entry is skipped. */
+  /** Whom to begin with; the own entry is skipped. `Network.setPeers` replaces them. */
   readonly peers: readonly PeerOptions[];
   /** Multiaddrs to listen on; port 0 takes a free one. */
   readonly listen: readonly string[];
   /** One whole frame, in memory of its own. What this throws is our own mistake and ends the process. */
-  readonly onFrame: (from: ValidatorIndex, channel: Channel, frame: Uint8Array) => void;
+  readonly onFrame: (from: ParticipantNumber, channel: Channel, frame: Uint8Array) => void;
   /** A link came up or was lost. Between the two calls, frames of one channel arrive without a gap. */
-  readonly onPeer: (index: ValidatorIndex, connected: boolean) => void;
+  readonly onPeer: (participant: ParticipantNumber, connected: boolean) => void;
   readonly log: (event: NetworkEvent) => void;
   readonly limits?: Partial<NetworkLimits>;
 }
@@ -65,14 +65,14 @@ export type NetworkEvent =
   | { readonly type: "listening"; readonly addresses: readonly string[] }
   | {
       readonly type: "link-up";
-      readonly peer: ValidatorIndex;
+      readonly peer: ParticipantNumber;
       readonly dialledBy: "us" | "peer";
       readonly address: string;
     }
-  | { readonly type: "link-down"; readonly peer: ValidatorIndex; readonly fault: LinkFault }
+  | { readonly type: "link-down"; readonly peer: ParticipantNumber; readonly fault: LinkFault }
   | {
       readonly type: "dial-failed";
-      readonly peer: ValidatorIndex;
+      readonly peer: ParticipantNumber;
       readonly fault: LinkFault;
       /** Failed attempts in a row. */
       readonly attempts: number;
@@ -81,7 +81,7 @@ export type NetworkEvent =
   /** The peer broke the protocol; `refusedMs` is how long it is not let in again. */
   | {
       readonly type: "violation";
-      readonly peer: ValidatorIndex;
+      readonly peer: ParticipantNumber;
       readonly fault: LinkFault;
       readonly channel: Channel | undefined;
       readonly refusedMs: number;
@@ -89,11 +89,13 @@ export type NetworkEvent =
   /** This node tried to send a frame that its channel does not carry. */
   | {
       readonly type: "frame-too-long";
-      readonly peer: ValidatorIndex;
+      readonly peer: ParticipantNumber;
       readonly channel: Channel;
       readonly bytes: number;
     }
-  /** Somebody outside genesis proved an identity and was cut off; at most one event a second (attack 75). */
+  /** The ledger names a peer with a key or an address that is none. */
+  | { readonly type: "peer-unusable"; readonly peer: ParticipantNumber; readonly fault: NetworkFault["code"] }
+  /** Somebody who is no peer proved an identity and was cut off; at most one event a second (attack 75). */
   | { readonly type: "strangers-refused"; readonly count: number };
 
 /** Counters of one channel since the process started. */
@@ -111,10 +113,12 @@ export interface ChannelInfo {
 
 /** What `net_getPeers` shows. */
 export interface PeerInfo {
-  readonly index: ValidatorIndex;
+  readonly participant: ParticipantNumber;
   readonly name: string;
   readonly peerId: string;
   readonly connected: boolean;
+  /** Where it is dialled. */
+  readonly addresses: readonly string[];
   /** Multiaddr of the other end while connected. */
   readonly address: string | undefined;
   /** UTC milliseconds since when the link is up. */

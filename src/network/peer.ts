@@ -1,24 +1,24 @@
 import type { Connection, PeerId, Stream } from "@libp2p/interface";
-import type { Multiaddr } from "@multiformats/multiaddr";
-import type { Digest, ValidatorIndex } from "../primitives/index.js";
+import { CODE_P2P, type Multiaddr } from "@multiformats/multiaddr";
+import type { Digest, ParticipantNumber } from "../primitives/index.js";
 import type { Channel } from "../replica/index.js";
 import type { ChannelCounters } from "./channel-stream.js";
 import { dialFault, redialDelay } from "./dialling.js";
 import { keepOrReplace } from "./duplicates.js";
 import type { NetworkLimits } from "./limits.js";
 import { Link } from "./link.js";
-import type { LinkFault, NetworkEvent, PeerInfo } from "./options.js";
+import type { LinkFault, NetworkEvent, PeerInfo, PeerOptions } from "./options.js";
 import { Outbox } from "./outbox.js";
 
 /** A link that was up this long has proved itself: the next dial starts without back-off. */
 const STEADY_MS = 5_000;
 
 export interface PeerParts {
-  readonly index: ValidatorIndex;
+  readonly participant: ParticipantNumber;
   readonly name: string;
   readonly peerId: PeerId;
   readonly addresses: readonly Multiaddr[];
-  readonly self: ValidatorIndex;
+  readonly self: ParticipantNumber;
   readonly chainId: Digest;
   readonly limits: NetworkLimits;
   readonly dial: (addresses: readonly Multiaddr[], signal: AbortSignal) => Promise<Connection>;
@@ -27,7 +27,7 @@ export interface PeerParts {
   readonly log: (event: NetworkEvent) => void;
 }
 
-/** One other validator: its queues and counters, at most one link, and the loop that dials until there is one. */
+/** One peer: its queues and counters, at most one link, and the loop that dials until there is one. */
 export class Peer {
   readonly #parts: PeerParts;
   readonly #outboxes: Readonly<Record<Channel, Outbox>>;
@@ -68,7 +68,7 @@ export class Peer {
     return this.#link?.connection === connection;
   }
 
-  /** Starts dialling; the peer with the higher index leaves the first dial to the other. */
+  /** Starts dialling; the peer with the higher number leaves the first dial to the other. */
   start(): void {
     this.#planDial(this.#firstDelay());
   }
@@ -104,6 +104,21 @@ export class Peer {
     else this.#link.end(fault);
   }
 
+  get participant(): ParticipantNumber {
+    return this.#parts.participant;
+  }
+
+  /** Whether this is the peer that the options describe. */
+  isSame({ participant, addresses }: Pick<PeerOptions, "participant" | "addresses">): boolean {
+    const { peerId } = this.#parts;
+    const wanted = addresses.map((text) => `${text}/p2p/${peerId.toString()}`).join();
+    return participant === this.#parts.participant && wanted === this.#parts.addresses.join();
+  }
+
+  get isConnected(): boolean {
+    return this.#since !== undefined;
+  }
+
   tick(): void {
     this.#link?.tick();
   }
@@ -118,10 +133,11 @@ export class Peer {
   info(): PeerInfo {
     const connected = this.#since !== undefined;
     return {
-      index: this.#parts.index,
+      participant: this.#parts.participant,
       name: this.#parts.name,
       peerId: this.#parts.peerId.toString(),
       connected,
+      addresses: this.#parts.addresses.map((address) => address.decapsulateCode(CODE_P2P).toString()),
       address: connected ? this.#link?.connection.remoteAddr.toString() : undefined,
       since: this.#since,
       roundTripMs: this.#link?.roundTripMs,
@@ -141,10 +157,10 @@ export class Peer {
 
   /** Makes a connection the peer's link, unless the one there is to be kept. */
   #takeUp(connection: Connection, dialledBy: "us" | "peer"): Link | undefined {
-    const { self, index } = this.#parts;
+    const { self, participant } = this.#parts;
     const current = this.#link;
     if (current !== undefined) {
-      const byLower = (by: "us" | "peer"): boolean => (by === "us") === self < index;
+      const byLower = (by: "us" | "peer"): boolean => (by === "us") === self < participant;
       const verdict = keepOrReplace(
         { byLower: byLower(current.dialledBy), ageMs: current.ageMs },
         { byLower: byLower(dialledBy), dialledByUs: dialledBy === "us" },
@@ -176,7 +192,7 @@ export class Peer {
     this.#since = Date.now();
     this.#parts.log({
       type: "link-up",
-      peer: this.#parts.index,
+      peer: this.#parts.participant,
       dialledBy: link.dialledBy,
       address: link.connection.remoteAddr.toString(),
     });
@@ -194,10 +210,10 @@ export class Peer {
     if (isViolation(fault)) {
       const refusedMs = this.#parts.limits.banMs;
       this.#refusedUntil = Math.max(this.#refusedUntil, performance.now() + refusedMs);
-      this.#parts.log({ type: "violation", peer: this.#parts.index, fault, channel, refusedMs });
+      this.#parts.log({ type: "violation", peer: this.#parts.participant, fault, channel, refusedMs });
     }
     if (wasUp) {
-      this.#parts.log({ type: "link-down", peer: this.#parts.index, fault });
+      this.#parts.log({ type: "link-down", peer: this.#parts.participant, fault });
       queueMicrotask(() => this.#parts.onConnected(false));
     }
     if (fault === "replaced") return;
@@ -250,12 +266,12 @@ export class Peer {
     if (this.#stopped) return;
     this.#lastFault = fault;
     const retryMs = this.#backOff();
-    this.#parts.log({ type: "dial-failed", peer: this.#parts.index, fault, attempts: this.#attempts, retryMs });
+    this.#parts.log({ type: "dial-failed", peer: this.#parts.participant, fault, attempts: this.#attempts, retryMs });
     this.#planDial(retryMs);
   }
 
   #firstDelay(): number {
-    return this.#parts.self < this.#parts.index ? 0 : this.#parts.limits.dialGraceMs;
+    return this.#parts.self < this.#parts.participant ? 0 : this.#parts.limits.dialGraceMs;
   }
 
   #backOff(): number {

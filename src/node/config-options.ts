@@ -69,6 +69,13 @@ export const OPTIONS = {
     pattern: /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/,
     expects: "a participant's name: at most 32 letters, digits, hyphens or underscores",
   }),
+  participantNumber: integer({
+    default: 0,
+    min: 0,
+    max: 1_024,
+    unit: "number on the ledger",
+    help: "Number of a participant that governance added after genesis; 0: genesis.json lists it.",
+  }),
   p2p: {
     listen: text({
       default: "/ip4/127.0.0.1/tcp/26600",

@@ -14,7 +14,8 @@ export type HomeFault =
   | { readonly code: "KEY_PASSPHRASE_WRONG"; readonly path: string }
   | { readonly code: "KEY_MISMATCH"; readonly path: string; readonly detail: string }
   | { readonly code: "PEERS_BAD"; readonly path: string; readonly problems: readonly string[] }
-  | { readonly code: "TOKENS_BAD"; readonly path: string; readonly detail: string };
+  | { readonly code: "TOKENS_BAD"; readonly path: string; readonly detail: string }
+  | { readonly code: "BACKUP_BAD"; readonly path: string; readonly detail: string };
 
 /**
  * A home's files do not allow the node, or a command, to go on. Match on `fault.code`, which is stable;
@@ -62,5 +63,7 @@ function sentence(fault: HomeFault): string {
       return `${fault.path} is no list of validators' addresses: ${fault.problems.join("; ")}`;
     case "TOKENS_BAD":
       return `${fault.path} is not a list of tokens: ${fault.detail}`;
+    case "BACKUP_BAD":
+      return `${fault.path} is not a backup for this home: ${fault.detail}`;
   }
 }

@@ -3,12 +3,20 @@ import { isAbsolute, join } from "node:path";
 import { sha256 } from "../crypto/index.js";
 import { chainIdOf, type Genesis, type GenesisParticipant, parseGenesis } from "../formats/index.js";
 import { verifyGenesis } from "../genesis/index.js";
-import { type Digest, toHex, type ValidatorIndex, validatorIndex } from "../primitives/index.js";
+import { type Digest, participantNumber, type ValidatorIndex, validatorIndex } from "../primitives/index.js";
 import { CONFIG_BYTES_MAX, parseConfig, renderConfig } from "./config.js";
 import type { Config, ConfigChanges } from "./config-options.js";
 import { createFile, makeDirectory, readBounded } from "./files.js";
 import { HomeError } from "./home-error.js";
-import { createKey, type KeyAlgorithm, type KeyPurpose, readKey, readPassphrase, type StoredKey } from "./keystore.js";
+import {
+  createKey,
+  type KeyAlgorithm,
+  type KeyPurpose,
+  keyPath,
+  readKey,
+  readPassphrase,
+  type StoredKey,
+} from "./keystore.js";
 
 /** Longest genesis file that is read, in bytes; the format's own bound. */
 const GENESIS_BYTES_MAX = 256 * 1_048_576;
@@ -66,7 +74,9 @@ export function readHome(path: string, thorough = false): Home {
   const file = { path: genesisPath(path), what: "the genesis file" };
   const genesisBytes = readBounded(file, GENESIS_BYTES_MAX);
   const genesis = readGenesis(file.path, genesisBytes, thorough);
-  const participant = genesis.participants.find(({ name }) => name === settings.config.participant);
+  const { participant: name, participantNumber: added } = settings.config;
+  const listed = genesis.participants.find((founder) => founder.name === name);
+  const participant = added === 0 ? listed : addedParticipant(genesis, name, added);
   if (participant === undefined) {
     const detail = `its genesis.json does not know ${settings.config.participant}, the participant of its config.yaml`;
     throw new HomeError({ code: "HOME_MISFIT", path, detail });
@@ -75,6 +85,12 @@ export function readHome(path: string, thorough = false): Home {
   const validator = index < 0 ? undefined : validatorIndex(index);
   return { ...settings, genesisBytes, genesis, chainId: chainIdOf(sha256, genesisBytes), participant, validator };
 }
+
+/** A participant that genesis does not know; the ledger knows its role and its keys. */
+const addedParticipant = (genesis: Genesis, name: string, number: number): GenesisParticipant | undefined =>
+  number > genesis.participants.length
+    ? { number: participantNumber(number), name, role: "bank", keys: [] }
+    : undefined;
 
 function readGenesis(path: string, bytes: Uint8Array, thorough: boolean): Genesis {
   if (thorough) {
@@ -90,35 +106,40 @@ function readGenesis(path: string, bytes: Uint8Array, thorough: boolean): Genesi
 }
 
 /**
- * The operation key of a home, which genesis must know.
+ * The operation key of a home. Genesis need not list it: keys are changed by governance, and the ledger refuses what
+ * is signed with one that it does not know.
  *
- * @throws {HomeError} those of `readKey`
+ * @throws {HomeError} those of `readKey`; KEY_MISMATCH for another participant's
  */
 export function readOperationKey(home: Home, passphrase: string | undefined = passphraseOf(home)): StoredKey {
   const key = readKey(home.path, "operation", passphrase);
-  const known = home.participant.keys.some(({ publicKey }) => publicKey === toHex(key.publicKey));
-  return known ? key : mismatch(home, key, "genesis.json does not list it");
+  return key.participant === home.participant.name
+    ? key
+    : mismatch(home, key, `it is ${key.participant}'s and cannot serve`);
 }
 
 /**
- * The keys of a validator's home, which must be the ones that genesis names.
+ * The keys of a home with a node. They need not be those of genesis: a participant may come to be a validator later,
+ * or have put new keys in the place of old ones; with keys that no set names, a node follows and votes for nothing.
  *
- * @throws {HomeError} those of `readKey`; HOME_MISFIT where this participant validates nothing
+ * @throws {HomeError} those of `readKey`; HOME_MISFIT where the home has no keys of a validator; KEY_MISMATCH for
+ *   another participant's
  */
 export function readNodeKeys(home: Home): NodeKeys {
   const passphrase = passphraseOf(home);
-  const member = home.genesis.validators[home.validator ?? -1];
-  if (member === undefined) {
-    const detail = `${home.participant.name} is no validator in its genesis.json, so there is no node to run`;
+  if (home.validator === undefined && !existsSync(keyPath(home.path, "consensus"))) {
+    const detail = `${home.participant.name} has no keys of a validator, so there is no node to run`;
     throw new HomeError({ code: "HOME_MISFIT", path: home.path, detail });
   }
-  const read = (purpose: KeyPurpose, publicKey: string): StoredKey => {
+  const read = (purpose: KeyPurpose): StoredKey => {
     const key = readKey(home.path, purpose, passphrase);
-    return toHex(key.publicKey) === publicKey ? key : mismatch(home, key, "genesis.json names another one");
+    return key.participant === home.participant.name
+      ? key
+      : mismatch(home, key, `it is ${key.participant}'s and cannot serve`);
   };
   return {
-    consensus: read("consensus", member.consensusKey),
-    network: read("network", member.networkKey),
+    consensus: read("consensus"),
+    network: read("network"),
     operation: readOperationKey(home, passphrase),
   };
 }

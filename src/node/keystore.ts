@@ -74,12 +74,13 @@ export function createKey(
   home: string,
   key: Omit<KeyHeader, "format" | "publicKey">,
   passphrase: string | undefined,
+  path: string = keyPath(home, key.purpose),
 ): StoredKey {
   const seed = new Uint8Array(randomBytes(32));
   const pair = keyPairOf(key.algorithm, key.purpose, seed);
   const header: KeyHeader = { format: "sabha/key/1", ...key, publicKey: toHex(pair.publicKey) };
   const secret = passphrase === undefined ? { seed: toHex(seed) } : { encrypted: encrypt(header, seed, passphrase) };
-  const file = { path: keyPath(home, key.purpose), what: what(key.purpose) };
+  const file = { path, what: what(key.purpose) };
   createFile(file, canonicalJson({ ...header, ...secret } as unknown as CanonicalJson));
   return { ...key, ...pair, seed };
 }
@@ -89,8 +90,12 @@ export function createKey(
  *
  * @throws {HomeError} FILE_MISSING, FILE_EXPOSED, KEY_BAD, KEY_ENCRYPTED, KEY_PASSPHRASE_WRONG, KEY_MISMATCH
  */
-export function readKey(home: string, purpose: KeyPurpose, passphrase: string | undefined): StoredKey {
-  const path = keyPath(home, purpose);
+export function readKey(
+  home: string,
+  purpose: KeyPurpose,
+  passphrase: string | undefined,
+  path: string = keyPath(home, purpose),
+): StoredKey {
   const parsed = shape.parseCanonical(
     readSecret({ path, what: what(purpose) }, KEY_FILE_BYTES_MAX),
     KEY_FILE_BYTES_MAX,

@@ -1,3 +1,4 @@
+import { ProtocolVersionError } from "../ledger/index.js";
 import { NetworkError } from "../network/index.js";
 import { StoreGapError } from "../replica/index.js";
 import { RpcServerError } from "../rpc/index.js";
@@ -21,6 +22,7 @@ function sentence(cause: Error): string {
     return `JSON-RPC cannot listen on ${host} port ${port}, ${why}: change rpc.host or rpc.port in config.yaml`;
   }
   if (cause instanceof NetworkError) return networkSentence(cause);
+  if (cause instanceof ProtocolVersionError) return `${cause.message}: upgrade sabha and start the node again`;
   return `an unexpected failure: ${cause.stack ?? cause.message}`;
 }
 

@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
 import { LAN_TIMING, type Timing } from "../consensus/index.js";
-import { certificateScheme, sha256 } from "../crypto/index.js";
-import { type GenesisValidator, genesisValidatorSet } from "../formats/index.js";
+import { certificateScheme } from "../crypto/index.js";
+import type { Successor } from "../formats/index.js";
+import { ProtocolVersionError } from "../ledger/index.js";
 import { MEMPOOL_LIMITS, type MempoolLimits } from "../mempool/index.js";
-import { type Network, NetworkError, startNetwork } from "../network/index.js";
-import type { ValidatorIndex } from "../primitives/index.js";
+import { type Network, NetworkError, type PeerOptions, startNetwork } from "../network/index.js";
+import { type ParticipantNumber, toHex } from "../primitives/index.js";
 import { type Channel, type Ports, Replica, type ReplicaEvent, type Store, type Transport } from "../replica/index.js";
 import { createRpcServer, type RpcServer, RpcServerError } from "../rpc/index.js";
 import { type NodeStore, openStore, StoreError } from "../storage/index.js";
@@ -34,7 +35,7 @@ export interface Surroundings {
   /** Takes what the replica says. */
   readonly transport: Transport;
   /** Takes what a peer said. */
-  readonly receive: (from: ValidatorIndex, channel: Channel, frame: Uint8Array) => void;
+  readonly receive: (from: ParticipantNumber, channel: Channel, frame: Uint8Array) => void;
   readonly store: Store;
   /** Votes on though certificates show that the key signed more than the record knows: one of two lives of a liar. */
   readonly trustsRecord?: boolean;
@@ -80,7 +81,8 @@ async function openNodeStore(home: Home): Promise<NodeStore> {
 
 /** Turns what a part of the machine threw into the sentence and the advice that an operator needs. */
 function asFailure(error: unknown): unknown {
-  if (error instanceof StoreError || error instanceof NetworkError || error instanceof RpcServerError) {
+  const isOfTheMachine = error instanceof StoreError || error instanceof NetworkError;
+  if (isOfTheMachine || error instanceof RpcServerError || error instanceof ProtocolVersionError) {
     return new NodeFailure(error);
   }
   return error;
@@ -101,6 +103,8 @@ class Assembly {
   readonly #telemetry: Telemetry;
   readonly #failed: Promise<NodeFailure>;
   #fail: (failure: NodeFailure) => void = () => undefined;
+  /** By name of a participant, from the operator's own file. */
+  #addresses: ReadonlyMap<string, readonly string[]> = new Map();
   #observed: Observed | undefined;
   #network: Network | undefined;
   #api: ReturnType<typeof createNodeApi> | undefined;
@@ -124,13 +128,13 @@ class Assembly {
 
   async start(): Promise<Node> {
     const { home, log, store } = this.#parts;
-    const votes = mayVote(home.path, homePath(home, home.config.data.dir));
+    const votes = mayVote(home.path, homePath(home, home.config.data.dir), toHex(this.#parts.keys.consensus.publicKey));
     if (!votes)
       log.error("the safety record of this key is lost: this node follows and does not vote (docs/operations.md)");
     const replica = this.#createReplica(votes);
     this.#replica = replica;
     try {
-      this.#network = await this.#startNetwork();
+      this.#network = await this.#startNetwork(replica);
       this.#observed = { replica, store, network: this.#network };
       this.#rpc = await this.#startRpc(replica, this.#network);
     } catch (error) {
@@ -148,9 +152,8 @@ class Assembly {
 
   #createReplica(votes: boolean): Replica {
     const { home, keys } = this.#parts;
-    const { genesis, chainId } = home;
-    const self = home.validator;
-    if (self === undefined) throw new Error("the home of a validator");
+    const { genesis, chainId, participant } = home;
+    const { publicKey, secretKey } = keys.consensus;
     const ports: Ports = {
       clock: systemClock,
       store: this.#around.store,
@@ -160,11 +163,9 @@ class Assembly {
       {
         genesis,
         chainId,
-        set: genesisValidatorSet(sha256, genesis),
         scheme: certificateScheme(genesis.scheme),
-        self,
-        secretKey: keys.consensus.secretKey,
-        mayVote: votes,
+        participant: participant.number,
+        keys: [{ publicKey, secretKey, mayVote: votes }],
         trustsRecord: this.#around.trustsRecord ?? false,
         timing: timingOf(home.config),
         mempoolLimits: poolLimits(home.config),
@@ -178,30 +179,40 @@ class Assembly {
   #onReplicaEvent(event: ReplicaEvent): void {
     this.#telemetry.onReplica(event);
     if (event.type === "peer-fault") this.#network?.disconnect(event.peer);
+    if (event.type === "peers-changed") this.#network?.setPeers(this.#peersFor(event.contacts));
     if (event.type === "store-failed") {
       const { cause } = event.failure;
       this.#fail(new NodeFailure(cause instanceof Error ? cause : new Error(event.failure.code)));
     }
   }
 
-  #startNetwork(): Promise<Network> {
+  /** Where an operator's own file says otherwise than genesis or the ledger, that counts. */
+  #peersFor(contacts: readonly Successor[]): PeerOptions[] {
+    return contacts.map(({ participant, name, networkKey, addresses }) => ({
+      participant,
+      name,
+      networkKey,
+      addresses: this.#addresses.get(name) ?? addresses,
+    }));
+  }
+
+  #readAddresses(contacts: readonly Successor[]): ReadonlyMap<string, readonly string[]> {
+    const { home } = this.#parts;
+    const { peersFile } = home.config.p2p;
+    if (peersFile === "") return new Map();
+    const names = new Set([...home.genesis.participants, ...contacts].map(({ name }) => name));
+    return readPeersFile(homePath(home, peersFile), [...names]);
+  }
+
+  #startNetwork(replica: Replica): Promise<Network> {
     const { home, keys } = this.#parts;
-    const { genesis, chainId, config } = home;
-    const names = new Map(genesis.participants.map(({ number, name }) => [number, name]));
-    const nameOf = (validator: GenesisValidator): string => names.get(validator.participant) ?? "";
-    const { peersFile } = config.p2p;
-    const overrides =
-      peersFile === "" ? undefined : readPeersFile(homePath(home, peersFile), genesis.validators.map(nameOf));
+    const { chainId, config, participant } = home;
+    this.#addresses = this.#readAddresses(replica.contacts());
     return startNetwork({
       chainId,
-      self: home.validator as NonNullable<Home["validator"]>,
+      self: participant.number,
       networkSeed: keys.network.seed,
-      peers: genesis.validators.map((validator, index) => ({
-        index: index as NonNullable<Home["validator"]>,
-        name: nameOf(validator),
-        networkKey: validator.networkKey,
-        addresses: overrides?.get(nameOf(validator)) ?? validator.addresses,
-      })),
+      peers: this.#peersFor(replica.contacts()),
       listen: [config.p2p.listen],
       onFrame: this.#around.receive,
       onPeer: () => undefined,

@@ -14,7 +14,7 @@ const ADDRESSES_MAX = 8;
  * NAT, over a VPN, through a relay. A YAML file of lists: name of a validator, addresses to dial. Identity does not
  * depend on it: whoever answers must still prove the network key that genesis names.
  *
- * @param names of the validators that may stand in the file
+ * @param names of the participants that may stand in the file
  * @returns addresses by name; validators that the file does not name keep those of genesis
  * @throws {HomeError} PEERS_BAD, FILE_MISSING, FILE_UNREADABLE
  */
@@ -30,7 +30,7 @@ export function readPeersFile(path: string, names: readonly string[]): ReadonlyM
 
 function problemsOf(name: string, addresses: unknown, names: readonly string[]): readonly string[] {
   const shown = JSON.stringify(name.slice(0, 64));
-  if (!names.includes(name)) return [`${shown} is no validator in genesis.json`];
+  if (!names.includes(name)) return [`${shown} is no participant in genesis.json`];
   const isList = Array.isArray(addresses) && addresses.length > 0 && addresses.length <= ADDRESSES_MAX;
   if (!isList) return [`${shown} needs a list of 1 to ${ADDRESSES_MAX} addresses`];
   return addresses

@@ -162,6 +162,9 @@ function logNetwork(log: Logger, event: NetworkEvent): void {
     case "violation":
       log.warn(fields, "validator broke the wire protocol");
       return;
+    case "peer-unusable":
+      log.error(fields, "the ledger names a validator with a key or address that is none");
+      return;
     case "strangers-refused":
       log.warn(fields, "connections of strangers refused");
       return;
@@ -181,13 +184,16 @@ function logReplica(log: Logger, event: ReplicaEvent): void {
     case "catching-up":
       log.info({ height: event.height, target: event.target }, "catching up");
       return;
+    case "peers-changed":
+      log.info({ peers: event.contacts.map(({ name }) => name) }, "peers of this epoch");
+      return;
     case "evidence": {
       const { signer, epoch, view } = event.equivocation;
       log.error({ signer, epoch, view }, "validator voted for two blocks in one view");
       return;
     }
     case "store-failed":
-      log.fatal({ code: event.failure.code }, "store failed");
+      log.fatal({ code: event.failure.code }, "the node cannot go on");
   }
 }
 
@@ -218,6 +224,12 @@ function logFact(log: Logger, fact: Extract<ReplicaEvent, { type: "agreement" }>
       log.fatal(fields, "own results differ from certified ones: this node stops voting and its reads are unsafe");
       return;
     }
+    case "epoch-changed":
+      log.info(
+        { epoch: fact.set.epoch, validators: fact.set.members.map(({ name }) => name), votes: fact.self !== undefined },
+        "a new epoch has begun",
+      );
+      return;
     case "record-outdated":
       log.fatal({ view: fact.view }, "this key signed more than its record knows: the node follows and votes no more");
       return;

@@ -5,8 +5,8 @@ import { readSecret, replaceFile } from "./files.js";
 import { HomeError } from "./home-error.js";
 
 /** What a bearer token allows. */
-export type TokenScope = "submit";
-export const TOKEN_SCOPES: readonly TokenScope[] = ["submit"];
+export type TokenScope = "submit" | "approve" | "govern";
+export const TOKEN_SCOPES: readonly TokenScope[] = ["submit", "approve", "govern"];
 
 interface TokenEntry {
   readonly scope: TokenScope;
@@ -30,7 +30,7 @@ const tokenList = shape.object<TokenList>({
     0,
     TOKENS_MAX,
     shape.object<TokenEntry>({
-      scope: shape.oneOf("submit"),
+      scope: shape.oneOf(...TOKEN_SCOPES),
       sha256: shape.hex(32),
       created: shape.integer(0, Number.MAX_SAFE_INTEGER),
     }),

@@ -9,7 +9,13 @@ import {
   hashResultLeaf,
   treeHead,
 } from "../formats/index.js";
-import type { ExecutedBlock, Ledger, OrderedBatch } from "../ledger/index.js";
+import {
+  type ExecutedBlock,
+  type Ledger,
+  type OrderedBatch,
+  type OrderedBlock,
+  ProtocolVersionError,
+} from "../ledger/index.js";
 import { type Digest, type Height, height, toHex } from "../primitives/index.js";
 import type { Clock, Store, StoreFailure } from "./ports.js";
 import { decodeStored } from "./serving.js";
@@ -116,7 +122,8 @@ export class Executor {
 
   #execute(block: Block, batches: readonly OrderedBatch[]): void {
     const { height: at, timestamp, epoch } = block.header;
-    const executed = this.#ledger.apply({ height: at, timestamp, epoch, hash: block.hash, batches });
+    const executed = this.#apply({ height: at, timestamp, epoch, hash: block.hash, batches });
+    if (executed === undefined) return;
     this.#recent.delete(at);
     const leafHash = hashResultLeaf(sha256, executed.leaf);
     const nodes = completedNodes(sha256, this.#range, leafHash);
@@ -147,6 +154,18 @@ export class Executor {
       this.run();
     });
     this.#port.executed(execution);
+  }
+
+  /** Undefined where the rules of the block are of a later version than this program: a newer one goes on from here. */
+  #apply(block: OrderedBlock): ExecutedBlock | undefined {
+    try {
+      return this.#ledger.apply(block);
+    } catch (error) {
+      if (!(error instanceof ProtocolVersionError)) throw error;
+      this.#isStopped = true;
+      this.#port.failed({ code: error.code, cause: error });
+      return undefined;
+    }
   }
 
   #blockAt(at: Height): Block {

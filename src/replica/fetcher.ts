@@ -4,7 +4,7 @@ import {
   type Digest,
   FETCH_BATCHES_MAX,
   FETCH_BLOCKS_MAX,
-  type ValidatorIndex,
+  type ParticipantNumber,
   type View,
 } from "../primitives/index.js";
 
@@ -18,7 +18,7 @@ const ANSWER_BYTES = 4 * BATCH_BYTES_MAX;
 interface Wanted {
   readonly size: number;
   /** Peers to ask first. */
-  readonly from: readonly ValidatorIndex[];
+  readonly from: readonly ParticipantNumber[];
   attempts: number;
   askAgainAt: number;
 }
@@ -28,28 +28,33 @@ interface Wanted {
  * view. Asks likely holders first, then everyone in turn; an answer counts by its digest or hash alone.
  */
 export class Fetcher {
-  readonly #peers: readonly ValidatorIndex[];
-  readonly #send: (to: ValidatorIndex, message: FetchMessage) => void;
+  #peers: readonly ParticipantNumber[];
+  readonly #send: (to: ParticipantNumber, message: FetchMessage) => void;
   readonly #batches = new Map<Digest, Wanted>();
   readonly #blocks = new Map<Digest, Wanted>();
   #certificatesAt = Number.NEGATIVE_INFINITY;
   #turn = 0;
 
-  constructor(peers: readonly ValidatorIndex[], send: (to: ValidatorIndex, message: FetchMessage) => void) {
+  constructor(peers: readonly ParticipantNumber[], send: (to: ParticipantNumber, message: FetchMessage) => void) {
     this.#peers = peers;
     this.#send = send;
   }
 
+  /** Others to ask from now on. */
+  setPeers(peers: readonly ParticipantNumber[]): void {
+    this.#peers = peers;
+  }
+
   wantBatches(
     batches: readonly { readonly digest: Digest; readonly size: number }[],
-    from: readonly ValidatorIndex[],
+    from: readonly ParticipantNumber[],
     at: number,
   ): void {
     for (const { digest, size } of batches) want(this.#batches, digest, { size, from });
     this.retry(at);
   }
 
-  wantBlock(hash: Digest, from: readonly ValidatorIndex[], at: number): void {
+  wantBlock(hash: Digest, from: readonly ParticipantNumber[], at: number): void {
     want(this.#blocks, hash, { size: 0, from });
     this.retry(at);
   }
@@ -89,7 +94,7 @@ export class Fetcher {
 
   /** Sends what is due: at most one request per peer and kind each time. */
   retry(at: number): void {
-    const byPeer = new Map<ValidatorIndex, { digests: Digest[]; bytes: number }>();
+    const byPeer = new Map<ParticipantNumber, { digests: Digest[]; bytes: number }>();
     for (const [digest, wanted] of this.#batches) {
       if (at < wanted.askAgainAt) continue;
       if (this.#isHopeless(wanted)) {
@@ -130,7 +135,7 @@ export class Fetcher {
     return attempts >= from.length + 2 * this.#peers.length;
   }
 
-  #holder(wanted: Wanted): ValidatorIndex | undefined {
+  #holder(wanted: Wanted): ParticipantNumber | undefined {
     const likely = wanted.from.filter((peer) => this.#peers.includes(peer));
     if (wanted.attempts < likely.length) return likely[wanted.attempts];
     return this.#peers[wanted.attempts % Math.max(1, this.#peers.length)];

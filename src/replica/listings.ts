@@ -1,4 +1,4 @@
-import { decodeTransfer, ZERO_ID } from "../formats/index.js";
+import { decodeSettlement, decodeTransfer, ZERO_ID } from "../formats/index.js";
 import type { AccountView as LedgerAccount } from "../ledger/index.js";
 import { type DecodedOutcome, type Ledger, type OutcomePointer, outcomeCount } from "../ledger/index.js";
 import { type Height, type Id128, type ParticipantNumber, height as toHeight } from "../primitives/index.js";
@@ -116,7 +116,13 @@ export class Listings {
 
   /** On which side an outcome touches an account; a post or void may leave its accounts to the pending transfer. */
   #sideOf(outcome: DecodedOutcome, accountId: Id128): "debit" | "credit" | undefined {
-    if (outcome.subject !== "transfer" && outcome.subject !== "expiry") return "debit";
+    if (outcome.subject === "settlement") {
+      const decoded = decodeSettlement(outcome.record);
+      if (decoded.type !== "position") return undefined;
+      if (decoded.position.reserveAccount === accountId) return "debit";
+      return decoded.position.settlementAccount === accountId ? "credit" : undefined;
+    }
+    if (!["transfer", "expiry", "release"].includes(outcome.subject)) return "debit";
     const fields = decodeTransfer(outcome.record);
     const pending = fields.debitAccountId === ZERO_ID ? this.#recordOf(fields.pendingId) : undefined;
     const { debitAccountId, creditAccountId } = pending ?? fields;

@@ -1,7 +1,15 @@
-import { decodeAccount, decodeAction, decodeTransfer, resultCode, ZERO_ID } from "../formats/index.js";
+import {
+  decodeAccount,
+  decodeAction,
+  decodeGovernRecord,
+  decodeSettlement,
+  decodeTransfer,
+  resultCode,
+  ZERO_ID,
+} from "../formats/index.js";
 import type { DecodedOutcome, IdPosition, OutcomePointer } from "../ledger/index.js";
-import type { Height, Id128, ParticipantNumber } from "../primitives/index.js";
-import type { OutcomeView, TransferView } from "./read-model.js";
+import { assert, type Height, type Id128, type ParticipantNumber, toHex } from "../primitives/index.js";
+import type { OutcomePlace, OutcomeView, TransferView } from "./read-model.js";
 
 /** Name of a result code; a number that this version does not know stays a number. */
 const resultName = (code: number): string => resultCode(code)?.name ?? `unknown_${code}`;
@@ -65,9 +73,48 @@ export function outcomeView(
       const { id, accountId, action } = decodeAction(outcome.record);
       return { type: "account-action", ...common, id, accountId, action };
     }
+    case "proposal":
+    case "ballot":
+    case "key":
+      return governanceView(outcome, common);
+    case "settlement":
+      return settlementView(outcome, common);
     case "expiry": {
       const { id, debitAccountId, creditAccountId } = decodeTransfer(outcome.record);
       return { type: "transfer-expired", ...common, id, debitAccountId, creditAccountId, amount: outcome.amount };
+    }
+    case "release": {
+      const { id, debitAccountId, creditAccountId } = decodeTransfer(outcome.record);
+      return { type: "transfer-released", ...common, id, debitAccountId, creditAccountId, amount: outcome.amount };
+    }
+  }
+}
+
+function settlementView(outcome: DecodedOutcome, common: OutcomePlace): OutcomeView {
+  const decoded = decodeSettlement(outcome.record);
+  if (decoded.type === "summary") {
+    const { asset, window, payments, reportRoot } = decoded.summary;
+    return { type: "window-settled", ...common, asset, window, payments, reportRoot: toHex(reportRoot) };
+  }
+  const { asset, window, debits, credits } = decoded.position;
+  return { type: "position-settled", ...common, asset, window, debits, credits };
+}
+
+function governanceView(outcome: DecodedOutcome, common: OutcomePlace): OutcomeView {
+  const record = decodeGovernRecord(outcome.record);
+  assert(record !== undefined, "a record that the ledger executed");
+  switch (record.type) {
+    case "proposal": {
+      const { id, kind, effectiveHeight } = record;
+      return { type: "proposal", ...common, id, proposalKind: kind, effectiveHeight };
+    }
+    case "ballot": {
+      const { id, proposalId, choice } = record;
+      return { type: "ballot", ...common, id, proposalId, choice };
+    }
+    case "key": {
+      const { id, change, publicKey, scopes, effectiveHeight } = record;
+      return { type: "key", ...common, id, change, publicKey, scopes, effectiveHeight };
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { SafetyRecord } from "../consensus/index.js";
 import type { Certificate, CommitProof, ResultLeaf, VoteKind } from "../formats/index.js";
 import type { Checkpoint, StatePage } from "../ledger/index.js";
-import type { Digest, Epoch, Height, ValidatorIndex, View } from "../primitives/index.js";
+import type { Digest, Epoch, Height, ParticipantNumber, ValidatorIndex, View } from "../primitives/index.js";
 
 /**
  * What a replica needs of the world. Production implements these over timers, libp2p and classic-level,
@@ -31,13 +31,14 @@ export interface Clock {
  */
 export type Channel = "consensus" | "batches" | "sync";
 
+/** Peers are named by participant: places among the validators change with the epoch. */
 export interface Transport {
   /**
    * Queues one frame of at most FRAME_BYTES_MAX. Frames of one channel arrive in order or not at all.
    * Returns false, and drops the frame, when the peer is away or its queue is full: the protocol
    * repeats itself, so nothing here retries.
    */
-  send(to: ValidatorIndex, channel: Channel, frame: Uint8Array): boolean;
+  send(to: ParticipantNumber, channel: Channel, frame: Uint8Array): boolean;
 }
 
 /** A block on its way to finality or final: canonical header and body bytes under the header's hash. */
@@ -52,8 +53,11 @@ export interface FinalBlock extends StoredBlock {
   readonly height: Height;
   /** Present where a CommitQC names this very block; others are final through a descendant. */
   readonly proof: CommitProof | undefined;
+  /** Of a CLOSING block whose finality a DRAIN block shows: header of that one, and its proof. */
+  readonly close?: { readonly header: Uint8Array; readonly proof: CommitProof } | undefined;
 }
 
+/** The newest finalised block. The last one of an epoch is the next one's view 0, and bears that epoch here. */
 export interface FinalHead {
   readonly epoch: Epoch;
   readonly view: View;

@@ -1,9 +1,11 @@
 import { countedPath, sha256 } from "../crypto/index.js";
-import type { CertifiedHeader } from "../formats/index.js";
+import type { CertifiedHeader, CommitProof, EpochClose } from "../formats/index.js";
 import {
   type CanonicalJson,
   certifiedHeader,
+  consistencyPath,
   encodeBalanceProof,
+  encodeConsistencyProof,
   encodeReceipt,
   encodeResultLeaf,
   inclusionPath,
@@ -13,7 +15,15 @@ import {
   verifyAccountProof,
 } from "../formats/index.js";
 import type { Ledger, OutcomePointer } from "../ledger/index.js";
-import { assert, type Digest, decode, type Height, type Id128, height as toHeight } from "../primitives/index.js";
+import {
+  assert,
+  type Digest,
+  decode,
+  type Height,
+  type Id128,
+  epoch as toEpoch,
+  height as toHeight,
+} from "../primitives/index.js";
 import type { BlockReader } from "./block-reader.js";
 import type { FinalBlock, Store } from "./ports.js";
 import type { FinalityView, ProofAnswer } from "./read-model.js";
@@ -29,7 +39,7 @@ export class Prover {
     readonly store: Store;
     readonly blocks: BlockReader;
     readonly ledger: Ledger;
-    readonly replica: Pick<ReplicaView, "head">;
+    readonly replica: Pick<ReplicaView, "head" | "closeOf">;
   };
 
   constructor(source: {
@@ -37,7 +47,7 @@ export class Prover {
     readonly store: Store;
     readonly blocks: BlockReader;
     readonly ledger: Ledger;
-    readonly replica: Pick<ReplicaView, "head">;
+    readonly replica: Pick<ReplicaView, "head" | "closeOf">;
   }) {
     this.#source = source;
   }
@@ -82,6 +92,59 @@ export class Prover {
     return { type: "proven", proof: asJson(encodeBalanceProof({ chainId, account, ...proven })) };
   }
 
+  /**
+   * Shows that the results up to a height begin, unchanged, those up to a later one. Both ends are the first
+   * certified claims that cover the heights asked for, so they may lie a block or two above them.
+   *
+   * @param second absent: the newest height that is proven
+   */
+  consistency(first: Height, second: Height | undefined): ProofAnswer {
+    const { chainId, store } = this.#source;
+    const older = this.#claimOver(first);
+    if (older === undefined) return { type: "not_yet_proven", height: first };
+    const newer = second === undefined ? this.#newestClaim(first) : this.#claimOver(second);
+    if (newer === undefined) return { type: "not_yet_proven", height: second ?? first };
+    const nodeAt = (level: number, index: number): Uint8Array | undefined => store.treeNode(level, index);
+    const path = consistencyPath(sha256, { size: newer.size, nodeAt }, older.size);
+    if (path === undefined) return { type: "unknown" };
+    const proof = { chainId, first: older.certified, second: newer.certified, path };
+    return { type: "proven", proof: asJson(encodeConsistencyProof(proof)) };
+  }
+
+  /** The first certified header whose claim covers a height, and the size of that claim. */
+  #claimOver(height: Height): { readonly certified: CertifiedHeader; readonly size: Height } | undefined {
+    const first = this.#firstClaiming(height);
+    const proving = first === undefined ? undefined : this.#proving(first);
+    if (proving === undefined) return undefined;
+    const certified = this.#certified(proving);
+    return { certified, size: headerOf(proving).executed.height };
+  }
+
+  /** The newest claim that is certified here, at or above a height that is. */
+  #newestClaim(atLeast: Height): { readonly certified: CertifiedHeader; readonly size: Height } | undefined {
+    for (let at = this.#source.replica.head().height; at > atLeast; at = toHeight(at - 1)) {
+      const block = this.#source.store.block(at);
+      if (block?.proof === undefined) continue;
+      const size = headerOf(block).executed.height;
+      return size < atLeast
+        ? undefined
+        : { certified: this.#certified({ header: block.header, proof: block.proof }), size };
+    }
+    return undefined;
+  }
+
+  /** With what leads from the validators of genesis to those of its epoch. */
+  #certified({ header, proof }: { readonly header: Uint8Array; readonly proof: CommitProof }): CertifiedHeader {
+    const { epoch } = headerOf({ header });
+    const epochs: EpochClose[] = [];
+    for (let before = 0; before < epoch; before += 1) {
+      const close = this.#source.replica.closeOf(toEpoch(before));
+      assert(close !== undefined, "every epoch before the newest has ended");
+      epochs.push(close);
+    }
+    return certifiedHeader(header, proof, epochs);
+  }
+
   /** CommitQC of the block itself or of the nearest descendant that has one, and the headers between. */
   finality(height: Height): FinalityView | undefined {
     const block = this.#source.store.block(height);
@@ -109,7 +172,7 @@ export class Prover {
     if (path === undefined) return undefined;
     return {
       result: { leaf: encodeResultLeaf(leaf), path },
-      certified: certifiedHeader(proving.header, proving.proof),
+      certified: this.#certified(proving),
     };
   }
 

@@ -3,6 +3,7 @@ import {
   BATCH_HEADER_BYTES,
   faultsTolerated,
   type Genesis,
+  isProposalBatch,
   isSuccess,
   parseBatch,
   quorumOf,
@@ -12,7 +13,9 @@ import {
 } from "../formats/index.js";
 import { type Ledger, type AccountView as LedgerAccount, outcomeAt, outcomeCount } from "../ledger/index.js";
 import {
+  assert,
   type Digest,
+  type Epoch,
   type Height,
   type Id128,
   type ParticipantNumber,
@@ -21,6 +24,8 @@ import {
   toHex,
 } from "../primitives/index.js";
 import { BlockReader } from "./block-reader.js";
+import { Comparison } from "./comparison.js";
+import { GovernanceQueries } from "./governance.js";
 import { Listings } from "./listings.js";
 import { outcomeView, transferView } from "./outcome-views.js";
 import type { Store } from "./ports.js";
@@ -41,7 +46,9 @@ import type {
   TransferQuery,
   TransferView,
 } from "./read-model.js";
+import { Settlements } from "./settlements.js";
 import type { ReplicaView } from "./view.js";
+import { Waiting } from "./waiting.js";
 
 export interface QueriesOptions {
   readonly replica: ReplicaView & { readonly ledger: Ledger };
@@ -49,7 +56,6 @@ export interface QueriesOptions {
   readonly genesis: Genesis;
   readonly genesisBytes: Uint8Array;
   readonly chainId: Digest;
-  readonly set: ValidatorSet;
   /** Of the node itself. */
   readonly participant: ParticipantNumber;
   readonly version: string;
@@ -65,14 +71,24 @@ export class Queries {
   readonly #blocks: BlockReader;
   readonly #listings: Listings;
   readonly #prover: Prover;
+  /** The answers about proposals, participants and rules. */
+  readonly governance: GovernanceQueries;
+  readonly #comparison: Comparison;
+  /** Transfers that wait, in queues and on hold. */
+  readonly waiting: Waiting;
+  readonly #settlements: Settlements;
 
   constructor(options: QueriesOptions) {
     const { replica, store, chainId } = options;
     this.#options = options;
     this.#ledger = replica.ledger;
+    this.governance = new GovernanceQueries(replica.ledger, () => replica.head());
     this.#blocks = new BlockReader(store, replica);
     this.#listings = new Listings(replica.ledger, this.#blocks);
     this.#prover = new Prover({ chainId, store, blocks: this.#blocks, ledger: replica.ledger, replica });
+    this.waiting = new Waiting(replica.ledger, options.participant);
+    this.#comparison = new Comparison({ store, blocks: this.#blocks, ledger: replica.ledger });
+    this.#settlements = new Settlements({ blocks: this.#blocks, ledger: replica.ledger });
   }
 
   ready(): Readiness {
@@ -148,12 +164,16 @@ export class Queries {
     return this.#listings.transfers(query, this.executedHeight());
   }
 
-  /** Receipt of the first outcome of an id, or of its expiry, which tells more of the same record. */
+  /**
+   * Receipt of the first outcome of an id, or of the one with which the ledger itself ended it (an expiry, a release, a
+   * proposal's end), which tells more of the same record.
+   */
   receipt(id: Id128): ProofAnswer {
     const position = this.#ledger.transferPosition(id);
     if (position === undefined) return { type: "unknown" };
-    const isExpired = position.pending === "expired" && position.resolution !== undefined;
-    return this.#prover.receipt(isExpired ? position.resolution : position);
+    const { resolution } = position;
+    const isOwn = resolution !== undefined && this.#blocks.outcome(resolution)?.kind === "resolution";
+    return this.#prover.receipt(isOwn ? resolution : position);
   }
 
   balanceProof(accountId: Id128, height?: Height): ProofAnswer {
@@ -183,9 +203,24 @@ export class Queries {
     return this.#prover.finality(height);
   }
 
+  consistencyProof(from: Height, to?: Height): ProofAnswer {
+    return this.#prover.consistency(from, to);
+  }
+
+  /** Windows of net settlement and their reports. */
+  get settlements(): Settlements {
+    return this.#settlements;
+  }
+
+  /** The answers with which two nodes are compared. */
+  get comparison(): Comparison {
+    return this.#comparison;
+  }
+
   consensusStatus(): ConsensusView {
-    const { replica, set } = this.#options;
+    const { replica } = this.#options;
     const consensus = replica.consensus();
+    const { set } = consensus;
     const n = set.members.length;
     const quorum = quorumOf(n);
     const validators = set.members.map((member, index) => {
@@ -212,11 +247,19 @@ export class Queries {
   }
 
   evidence(): readonly EvidenceView[] {
-    const { replica, set } = this.#options;
+    const { replica } = this.#options;
     return replica.evidence().map((equivocation) => ({
       ...equivocation,
-      name: set.members[equivocation.signer]?.name ?? "",
+      name: this.#setOf(equivocation.epoch).members[equivocation.signer]?.name ?? "",
     }));
+  }
+
+  /** Evidence may be of an epoch whose anchor is not durable yet: until it is, the newest set that is stands in. */
+  #setOf(epoch: Epoch): ValidatorSet {
+    const { replica } = this.#options;
+    const members = replica.membersOf(epoch) ?? replica.membersOf(replica.head().epoch);
+    assert(members !== undefined, "the head's epoch is known");
+    return members.set;
   }
 
   /**
@@ -229,7 +272,9 @@ export class Queries {
     const bytes = this.#options.store.batch(digest);
     const parsed = bytes === undefined ? undefined : parseBatch(bytes);
     if (bytes === undefined || parsed?.ok !== true) return undefined;
-    const codes = new Uint16Array(parsed.header.count);
+    // A proposal is one thing with one result, however many records its content fills.
+    const isProposal = parsed.header.kind === "govern" && isProposalBatch(bytes);
+    const codes = new Uint16Array(isProposal ? 1 : parsed.header.count);
     for (let index = 0; index < codes.length; index += 1) {
       const at = BATCH_HEADER_BYTES + index * RECORD_BYTES;
       const id = toHex(bytes.subarray(at, at + 16)) as Id128;

@@ -1,4 +1,14 @@
-import type { BatchKind, CanonicalJson, Certificate, CommitProof, Header } from "../formats/index.js";
+import type {
+  BallotChoice,
+  BatchKind,
+  CanonicalJson,
+  Certificate,
+  CommitProof,
+  Header,
+  KeyChange,
+  KeyScope,
+  ProposalKind,
+} from "../formats/index.js";
 import type { Digest, Epoch, Height, Id128, ParticipantNumber, ValidatorIndex, View } from "../primitives/index.js";
 
 /**
@@ -97,9 +107,54 @@ export type OutcomeView =
       readonly accountId: Id128;
       readonly action: string;
     })
+  /** A proposal was made, or came to its end: `result` tells which. */
+  | (OutcomePlace & {
+      readonly type: "proposal";
+      readonly id: Id128;
+      readonly proposalKind: ProposalKind;
+      readonly effectiveHeight: Height;
+    })
+  | (OutcomePlace & {
+      readonly type: "ballot";
+      readonly id: Id128;
+      readonly proposalId: Id128;
+      readonly choice: BallotChoice;
+    })
+  /** A participant changed a key of its own. */
+  | (OutcomePlace & {
+      readonly type: "key";
+      readonly id: Id128;
+      readonly change: KeyChange;
+      readonly publicKey: string;
+      readonly scopes: readonly KeyScope[];
+      readonly effectiveHeight: Height;
+    })
+  /** A window was settled between the banks: one outcome for each of them, one for the whole. */
+  | (OutcomePlace & {
+      readonly type: "window-settled";
+      readonly asset: number;
+      readonly window: number;
+      readonly payments: number;
+      readonly reportRoot: string;
+    })
+  | (OutcomePlace & {
+      readonly type: "position-settled";
+      readonly asset: number;
+      readonly window: number;
+      readonly debits: bigint;
+      readonly credits: bigint;
+    })
   /** The ledger freed what a pending transfer had reserved. */
   | (OutcomePlace & {
       readonly type: "transfer-expired";
+      readonly id: Id128;
+      readonly debitAccountId: Id128;
+      readonly creditAccountId: Id128;
+      readonly amount: bigint;
+    })
+  /** A transfer that waited was paid (`released`), or its bank gave the money back (`returned`). */
+  | (OutcomePlace & {
+      readonly type: "transfer-released";
       readonly id: Id128;
       readonly debitAccountId: Id128;
       readonly creditAccountId: Id128;

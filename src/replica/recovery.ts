@@ -1,6 +1,13 @@
 import { type Block, type Head, type OrderedAt, type Recovered } from "../consensus/index.js";
 import { sha256 } from "../crypto/index.js";
-import { type Claim, type CompactRange, EMPTY_RANGE, type Genesis, treeHead } from "../formats/index.js";
+import {
+  type Claim,
+  type CompactRange,
+  EMPTY_RANGE,
+  type Genesis,
+  treeHead,
+  type ValidatorSet,
+} from "../formats/index.js";
 import { Ledger, type LedgerOptions } from "../ledger/index.js";
 import {
   assert,
@@ -12,6 +19,7 @@ import {
   toHex,
   type View,
 } from "../primitives/index.js";
+import { EpochBook } from "./epochs.js";
 import type { Divergence, FinalHead, Store, StoredState } from "./ports.js";
 import { decodeStored } from "./serving.js";
 
@@ -21,6 +29,10 @@ export interface Recovery {
   readonly ledger: Ledger;
   readonly range: CompactRange;
   readonly head: FinalHead;
+  /** The epochs of the ledger so far. */
+  readonly epochs: EpochBook;
+  /** Validators of the newest epoch. */
+  readonly set: ValidatorSet;
   readonly divergence: Divergence | undefined;
   readonly admitted: StoredState["admitted"];
   readonly evidence: StoredState["evidence"];
@@ -48,6 +60,11 @@ export function recover(options: {
   const range = rangeAt(store, ledger.height);
   const ownClaim = claimAt(store, ledger, ledger.height);
   const head = headOf(store, stored, { genesis, chainId, anchorClaim: ownClaim });
+  const epochs = new EpochBook(store, genesis);
+  const finalHead = stored.head ?? { ...head, epoch: epoch(0) };
+  const members = epochs.members(finalHead.epoch, finalHead);
+  assert(members !== undefined, "the head's epoch is the newest");
+  const anchor = epochs.anchor(finalHead);
   const { ordered, lastEventfulHeight } = recentOrder(store, head);
   return {
     ledger,
@@ -55,19 +72,26 @@ export function recover(options: {
     divergence: stored.divergence,
     admitted: stored.admitted,
     evidence: stored.evidence,
-    head: stored.head ?? { ...head, epoch: epoch(0) },
+    head: finalHead,
+    epochs,
+    set: members.set,
     recovered: {
       record: stored.record,
       head,
-      headProof: head.height === 0 ? undefined : store.block(head.height)?.proof,
+      headProof: head.view === 0 ? undefined : store.block(head.height)?.proof,
       certificates: stored.certificates,
-      blocks: stored.proposals.map(decodeStored).filter((block) => block.header.height > head.height),
+      blocks: stored.proposals
+        .map(decodeStored)
+        .filter(({ header }) => header.height > head.height && header.epoch === finalHead.epoch),
       ordered,
       ownClaims: ownClaims(store, ledger, head),
       certifiedClaims: certifiedClaims(store, ledger.height, head),
       lastEventfulHeight,
       nextDeadline: ledger.nextDeadline(),
       diverged: stored.divergence !== undefined,
+      succession: ledger.nextSet,
+      anchor: anchor?.hash,
+      anchorClaim: anchor === undefined ? undefined : decodeStored(anchor).header.executed,
     },
   };
 }

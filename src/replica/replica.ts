@@ -13,10 +13,12 @@ import {
   type FetchMessage,
   firstTimeoutMs,
   hasWork,
+  indexAmong,
   isKnown,
   leaderOf,
   type Message,
   type Proposal,
+  statusOf,
   step,
   type Timing,
   type Vote,
@@ -25,20 +27,39 @@ import { type CertificateScheme, ed25519, sha256 } from "../crypto/index.js";
 import {
   type Body,
   batchDigest,
+  blockHash,
   type Claim,
+  type CommitProof,
+  closedBlock,
+  type EpochClose,
   encodeBody,
   encodeHeader,
   type Genesis,
   parseBatch,
-  type ValidatorSet,
+  type Successor,
 } from "../formats/index.js";
 import type { Ledger, LedgerOptions } from "../ledger/index.js";
 import { Mempool, type MempoolLimits, provesPeerFault, type Verdict } from "../mempool/index.js";
-import { type Digest, EVIDENCE_MAX, EXECUTION_LAG_MAX, unreachable, type ValidatorIndex } from "../primitives/index.js";
+import {
+  type Digest,
+  type Epoch,
+  EVIDENCE_MAX,
+  EXECUTION_LAG_MAX,
+  equalBytes,
+  type ParticipantNumber,
+  epoch as toEpoch,
+  toHex,
+  view as toView,
+  unreachable,
+  type ValidatorIndex,
+  type View,
+} from "../primitives/index.js";
 import { RangeSync, type SyncHead } from "../sync/index.js";
+import type { EpochBook, EpochMembers } from "./epochs.js";
 import { type Execution, Executor } from "./executor.js";
 import { Fetcher } from "./fetcher.js";
 import { Outbox } from "./outbox.js";
+import { PeerBook } from "./peer-book.js";
 import type {
   Channel,
   Divergence,
@@ -75,12 +96,11 @@ const UNEXECUTED_READY_MAX = 2 * EXECUTION_LAG_MAX;
 export interface ReplicaOptions {
   readonly genesis: Genesis;
   readonly chainId: Digest;
-  readonly set: ValidatorSet;
   readonly scheme: CertificateScheme;
-  readonly self: ValidatorIndex;
-  readonly secretKey: Uint8Array;
-  /** False while this validator's own record is lost: it follows, and votes for nothing (SAFE-11). */
-  readonly mayVote: boolean;
+  /** Whose node this is. */
+  readonly participant: ParticipantNumber;
+  /** It votes in epochs whose set names one of these; none for a node that only follows. */
+  readonly keys: readonly ConsensusKey[];
   /** Votes on with a record that certificates show to be outdated; for liars that live twice. */
   readonly trustsRecord?: boolean;
   readonly timing: Timing;
@@ -88,10 +108,19 @@ export interface ReplicaOptions {
   readonly ledgerOptions: LedgerOptions;
 }
 
+export interface ConsensusKey {
+  readonly publicKey: Uint8Array;
+  readonly secretKey: Uint8Array;
+  /** False while the record of what this key has signed is lost: its validator follows, and votes for nothing (SAFE-11). */
+  readonly mayVote: boolean;
+}
+
 /** For logs and metrics beside the facts that clients see. */
 export type ReplicaEvent =
   | { readonly type: "agreement"; readonly fact: Fact }
-  | { readonly type: "peer-fault"; readonly peer: ValidatorIndex; readonly reason: string }
+  | { readonly type: "peer-fault"; readonly peer: ParticipantNumber; readonly reason: string }
+  /** Whom to be connected with from now on. */
+  | { readonly type: "peers-changed"; readonly contacts: readonly Successor[] }
   | { readonly type: "catching-up"; readonly height: number; readonly target: number }
   | { readonly type: "evidence"; readonly equivocation: Equivocation }
   | { readonly type: "store-failed"; readonly failure: StoreFailure };
@@ -112,7 +141,15 @@ export class Replica implements ReplicaView {
   readonly #serving: Serving;
   readonly #sync: RangeSync;
   readonly #outbox: Outbox;
-  readonly #peers: readonly ValidatorIndex[];
+  readonly #epochs: EpochBook;
+  readonly #peers: PeerBook;
+  /** Validators of the epoch before, and the height that a certified claim has to cover before they are let go. */
+  #leavers: { readonly members: readonly Successor[]; readonly until: number } | undefined;
+  /** Decision about the next set, and who is proposed for it, as of the last look. */
+  #decision: Ledger["nextSet"];
+  #candidates: Ledger["candidates"] = [];
+  /** When peers that are no validators of our epoch were last answered. */
+  readonly #answered = new Map<ParticipantNumber, number>();
   readonly #listeners = new Set<(fact: ReplicaFact) => void>();
   readonly #observe: (event: ReplicaEvent) => void;
   /** Batches whose bytes are in the store or on their way there, and not executed yet. */
@@ -138,15 +175,18 @@ export class Replica implements ReplicaView {
     this.#options = options;
     this.#ports = ports;
     this.#observe = observe;
-    const { genesis, chainId, set, timing, self } = options;
+    const { genesis, chainId, timing, participant } = options;
     const recovery = recover({ store: ports.store, genesis, chainId, ledgerOptions: options.ledgerOptions });
-    const { recovered } = recovery;
+    const { recovered, set } = recovery;
     this.ledger = recovery.ledger;
+    this.#epochs = recovery.epochs;
+    const ownKeys = options.keys.filter(({ mayVote }) => mayVote).map(({ publicKey }) => toHex(publicKey));
     this.#state = createAgreement({
       chainId,
       set,
       timing,
-      self: options.mayVote ? self : undefined,
+      self: indexAmong(set, ownKeys),
+      ownKeys,
       trustsRecord: options.trustsRecord ?? false,
       recovered,
       at: ports.clock.now(),
@@ -157,7 +197,7 @@ export class Replica implements ReplicaView {
     this.#replayTarget = recovery.head.height;
     this.#restored = recovery.admitted;
     for (const equivocation of recovery.evidence) this.#evidence.set(evidenceKey(equivocation), equivocation);
-    this.#peers = set.members.map((_, index) => index as ValidatorIndex).filter((index) => index !== self);
+    this.#peers = new PeerBook(participant);
     this.#verifier = new Verifier(this.#state, options.scheme);
     this.#mempool = new Mempool({
       chainId,
@@ -170,9 +210,9 @@ export class Replica implements ReplicaView {
           this.ledger.mayUseKey(participant, publicKey, scope),
         ),
     });
-    this.#fetcher = new Fetcher(this.#peers, (to, message) => this.#send(to, message));
+    this.#fetcher = new Fetcher([], (to, message) => this.#send(to, message));
     this.#serving = new Serving(this.#state, ports.store, (digest) => this.#mempool.get(digest));
-    this.#sync = new RangeSync({ validators: set.members.length, faults: this.#state.setting.faults });
+    this.#sync = new RangeSync(this.#syncMembers());
     this.#outbox = new Outbox({
       persist: (effects, done) => this.#persist(effects, done),
       perform: (effect) => this.#perform(effect),
@@ -190,10 +230,13 @@ export class Replica implements ReplicaView {
       },
       { ledger: recovery.ledger, range: recovery.range, target: recovery.head.height },
     );
+    this.#noteLeavers();
+    this.#refreshPeers();
   }
 
   /** Starts voting, executing and ticking. */
   start(): void {
+    this.#observe({ type: "peers-changed", contacts: this.#peers.contacts });
     for (const { digest, bytes } of this.#restored) {
       this.#stored.add(digest);
       this.#pool(bytes);
@@ -213,9 +256,9 @@ export class Replica implements ReplicaView {
   }
 
   /** A frame from an authenticated peer. */
-  receive(from: ValidatorIndex, _channel: Channel, frame: Uint8Array): void {
+  receive(from: ParticipantNumber, _channel: Channel, frame: Uint8Array): void {
     if (this.#isStopped) return;
-    const decoded = decodeMessage(sha256, from, frame);
+    const decoded = decodeMessage(sha256, undefined, frame);
     if (!decoded.ok) {
       this.#accuse(from, `a frame that does not decode: ${decoded.fault.code}`);
       return;
@@ -227,6 +270,7 @@ export class Replica implements ReplicaView {
       case "certificate":
       case "commit-proof":
       case "status":
+      case "epoch-close":
         this.#onAgreement(from, message);
         return;
       default:
@@ -291,6 +335,19 @@ export class Replica implements ReplicaView {
     return this.#executor.unwritten(at);
   }
 
+  /** Whom this replica talks to: validators of this epoch and the one before, and newcomers. */
+  contacts(): readonly Successor[] {
+    return this.#peers.contacts;
+  }
+
+  membersOf(epoch: Epoch): EpochMembers | undefined {
+    return this.#epochs.members(epoch, this.#head);
+  }
+
+  closeOf(epoch: Epoch): EpochClose | undefined {
+    return this.#epochs.close(epoch, this.#head);
+  }
+
   evidence(): readonly Equivocation[] {
     return [...this.#evidence.values()];
   }
@@ -313,19 +370,21 @@ export class Replica implements ReplicaView {
     // Not of the timeouts as they have grown meanwhile: those would outrun the time that has passed.
     const patienceMs = Math.max(STALLED_MIN_MS, 4 * firstTimeoutMs(this.#state));
     const stalled = at - pace.lastBlockAt > patienceMs && hasWork(this.#step());
+    const self = this.#ownIndex();
     return {
       epoch: setting.set.epoch,
+      set: setting.set,
       view: current,
       leader: leaderOf(setting, current),
       finalizedView: head.view,
       finalizedHeight: head.height,
-      self: this.#options.self,
+      self,
       stalled,
       forked: this.#state.forked,
       validators: setting.set.members.map((_, index) => {
         const vote = this.#lastVotes[index];
         return {
-          connected: index === this.#options.self || !away.includes(index as ValidatorIndex),
+          connected: index === self || !away.includes(index as ValidatorIndex),
           lastVote: vote === undefined ? undefined : { kind: vote.kind, view: vote.view, agoMs: at - vote.at },
         };
       }),
@@ -337,9 +396,17 @@ export class Replica implements ReplicaView {
     return { batches: this.#mempool.size, bytes: this.#mempool.bytes };
   }
 
-  /** Whether this validator votes at all: not with a lost or an outdated record (SAFE-11). */
+  /** Whether this node votes: not outside the set, nor with a lost or an outdated record (SAFE-11). */
   mayVote(): boolean {
-    return this.#options.mayVote && !this.#state.outdated;
+    return this.#state.setting.self !== undefined && !this.#state.outdated;
+  }
+
+  /** Our place among the validators of this epoch, whether or not we may vote. */
+  #ownIndex(): ValidatorIndex | undefined {
+    return indexAmong(
+      this.#state.setting.set,
+      this.#options.keys.map(({ publicKey }) => toHex(publicKey)),
+    );
   }
 
   /** Sizes of what peers can make a replica keep, for metrics and for whoever checks that they are bounded (SAFE-9). */
@@ -394,7 +461,7 @@ export class Replica implements ReplicaView {
 
   #mergeWrites(effects: readonly Extract<Effect, { type: `persist${string}` }>[]): StoreWrite {
     const proposals: Block[] = [];
-    const finalBlocks: { readonly block: Block; readonly proof: StoreProof }[] = [];
+    const finalBlocks: FinalEntry[] = [];
     let write: StoreWrite = { durable: true };
     for (const effect of effects) {
       if (effect.type === "persist") {
@@ -403,9 +470,7 @@ export class Replica implements ReplicaView {
         if (effect.block !== undefined) proposals.push(effect.block);
       } else if (effect.type === "persist-final") {
         const last = effect.blocks.length - 1;
-        effect.blocks.forEach((block, index) =>
-          finalBlocks.push({ block, proof: index === last ? effect.proof : undefined }),
-        );
+        effect.blocks.forEach((block, index) => finalBlocks.push(index === last ? lastEntry(effect) : { block }));
       } else {
         const { agreedHeight, certified, own } = effect.divergence;
         write = { ...write, divergence: { agreedHeight, divergedHeight: own.height, certified, own } };
@@ -414,9 +479,7 @@ export class Replica implements ReplicaView {
     const batches = this.#unstoredBatches(proposals);
     if (batches.length > 0) write = { ...write, batches };
     if (proposals.length > 0) write = { ...write, proposals: proposals.map(storedBlock) };
-    return finalBlocks.length === 0
-      ? write
-      : { ...write, finalized: finalizedPart(finalBlocks, this.#state.setting.set.epoch) };
+    return finalBlocks.length === 0 ? write : { ...write, finalized: finalizedPart(finalBlocks) };
   }
 
   /** A PREPARE makes its block's batches durable with it. */
@@ -440,7 +503,11 @@ export class Replica implements ReplicaView {
         this.#sign(effect);
         return;
       case "send":
-        this.#send(effect.to, effect.message);
+        if (effect.to === "all") this.#broadcast(effect.message);
+        else this.#sendTo(effect.to, effect.message);
+        return;
+      case "send-close":
+        this.#sendClose(this.#participantAt(effect.to), effect.epoch);
         return;
       case "check-votes":
         this.#feed({
@@ -450,10 +517,11 @@ export class Replica implements ReplicaView {
         });
         return;
       case "fetch-batches":
-        this.#fetcher.wantBatches(this.#unpooled(effect.batches), effect.from, at);
+        this.#fetcher.wantBatches(this.#unpooled(effect.batches), this.#participantsAt(effect.from), at);
         return;
       case "fetch-blocks":
-        if (!this.#sync.isBehind(this.#syncHead())) this.#fetcher.wantBlock(effect.hash, effect.from, at);
+        if (!this.#sync.isBehind(this.#syncHead()))
+          this.#fetcher.wantBlock(effect.hash, this.#participantsAt(effect.from), at);
         return;
       case "fetch-certificates":
         this.#fetcher.wantCertificates(effect.first, effect.last, at);
@@ -477,33 +545,77 @@ export class Replica implements ReplicaView {
   }
 
   #sign(effect: Extract<Effect, { type: "sign" }>): void {
-    if (this.#isStopped) return;
-    const signature = this.#verifier.sign(this.#options.secretKey, effect.subject);
-    this.#noteVote(this.#options.self, effect.subject);
+    const { set, self } = this.#state.setting;
+    // The epoch may have ended while its record was on its way to the disk: nothing of it is signed any more (EPOCH-4).
+    if (this.#isStopped || self === undefined || effect.subject.epoch !== set.epoch) return;
+    const publicKey = set.members[self]?.publicKey as Uint8Array;
+    const key = this.#options.keys.find((own) => equalBytes(own.publicKey, publicKey)) as ConsensusKey;
+    const signature = this.#verifier.sign(key.secretKey, effect.subject);
+    this.#noteVote(self, effect.subject);
     this.#feed({ type: "signed", subject: effect.subject, signature });
   }
 
-  #send(to: ValidatorIndex | "all", message: Message): void {
+  #send(to: ParticipantNumber, message: Message): void {
+    this.#ports.transport.send(to, channelOf(message), encodeMessage(message));
+  }
+
+  #sendTo(to: ValidatorIndex, message: Message): void {
+    const participant = this.#participantAt(to);
+    if (participant !== undefined) this.#send(participant, message);
+  }
+
+  /** Where we are, and what ends an epoch, concerns all peers; the rest those who validate in our epoch. */
+  #broadcast(message: Message): void {
     const frame = encodeMessage(message);
     const channel = channelOf(message);
-    for (const peer of to === "all" ? this.#peers : [to]) this.#ports.transport.send(peer, channel, frame);
+    const isForAll = message.type === "status" || message.type === "epoch-close";
+    const receivers = isForAll ? this.#peers.participants : this.#syncMembers().members;
+    for (const peer of receivers) this.#ports.transport.send(peer, channel, frame);
+  }
+
+  #sendClose(to: ParticipantNumber | undefined, epoch: Epoch): void {
+    const close = to === undefined ? undefined : this.closeOf(epoch);
+    if (to !== undefined && close !== undefined) this.#send(to, { type: "epoch-close", close });
+  }
+
+  #participantAt(index: ValidatorIndex): ParticipantNumber | undefined {
+    return this.#state.setting.set.members[index]?.participant;
+  }
+
+  #participantsAt(indices: readonly ValidatorIndex[]): ParticipantNumber[] {
+    return indices.map((index) => this.#participantAt(index)).filter((number) => number !== undefined);
+  }
+
+  /** The other validators of our epoch. */
+  #syncMembers(): { readonly members: readonly ParticipantNumber[]; readonly faults: number } {
+    const { set, faults } = this.#state.setting;
+    const members = set.members.map(({ participant }) => participant);
+    return { members: members.filter((participant) => participant !== this.#options.participant), faults };
   }
 
   // What peers say.
 
-  #onAgreement(from: ValidatorIndex, message: AgreementMessage): void {
+  #onAgreement(from: ParticipantNumber, message: AgreementMessage): void {
     if (message.type === "status") this.#sync.noteStatus(from, message.status.finalizedHeight);
-    const admission = this.#verifier.admit(from, message, (subject) => isKnown(this.#state, subject));
+    const { set } = this.#state.setting;
+    const index = set.members.findIndex(({ participant }) => participant === from);
+    if (index < 0) {
+      this.#onOutsider(from, message);
+      return;
+    }
+    const validator = index as ValidatorIndex;
+    const admission = this.#verifier.admit(validator, message, (subject) => isKnown(this.#state, subject));
     if (admission.type === "refused") {
       this.#accuse(from, admission.reason);
       return;
     }
-    if (!this.#isCountable(from, admission.message)) {
+    if (!this.#isCountable(validator, admission.message)) {
       this.#accuse(from, "a vote that does not verify");
       return;
     }
-    if (message.type === "vote") this.#noteVote(from, message.vote);
-    this.#feed({ type: "received", from, message: admission.message });
+    if (message.type === "vote" && message.vote.epoch === set.epoch) this.#noteVote(validator, message.vote);
+    if (message.type === "epoch-close") this.#noteClose(message.close);
+    this.#feed({ type: "received", from: validator, message: admission.message });
     if (message.type === "status") this.#catchUp();
   }
 
@@ -529,7 +641,68 @@ export class Replica implements ReplicaView {
     return true;
   }
 
-  #onFetch(from: ValidatorIndex, message: FetchMessage): void {
+  /**
+   * A peer that is no validator of our epoch: one who follows, has left or is to come; or we are behind, and it
+   * validates in a later epoch. Proofs hold whoever sends them; of votes and proposals only their epoch matters.
+   */
+  #onOutsider(from: ParticipantNumber, message: AgreementMessage): void {
+    switch (message.type) {
+      case "certificate":
+      case "commit-proof":
+      case "epoch-close": {
+        const admission = this.#verifier.admitProof(message, (subject) => isKnown(this.#state, subject));
+        if (admission.type === "refused") {
+          this.#accuse(from, admission.reason);
+          return;
+        }
+        if (message.type === "epoch-close") this.#noteClose(message.close);
+        this.#feed({ type: "learned", message: admission.message });
+        return;
+      }
+      case "proposal":
+        this.#answerOutsider(from, message.proposal.block.header.epoch, undefined);
+        return;
+      case "vote":
+        this.#answerOutsider(from, message.vote.epoch, undefined);
+        return;
+      case "status":
+        this.#answerOutsider(from, message.status.epoch, message.status.finalizedView);
+        this.#catchUp();
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  /** Twice a tick at the most: what ends an older epoch, our newest finality, or where we are. */
+  #answerOutsider(to: ParticipantNumber, epoch: Epoch, finalizedView: View | undefined): void {
+    const at = this.#ports.clock.now();
+    const last = this.#answered.get(to) ?? Number.NEGATIVE_INFINITY;
+    if (at - last < this.#options.timing.tickMs / 2) return;
+    const { setting, head, headProof } = this.#state;
+    const status: Message = { type: "status", status: statusOf(this.#state) };
+    if (epoch < setting.set.epoch) {
+      // With the height, which tells it whom it can ask for the blocks up to there.
+      this.#send(to, status);
+      this.#sendClose(to, epoch);
+    } else if (epoch > setting.set.epoch) this.#send(to, status);
+    else if (finalizedView !== undefined && this.#ownIndex() !== undefined) {
+      // Whoever only follows learns from a validator how far the others are, and why that is final.
+      this.#send(to, status);
+      if (finalizedView < head.view && headProof !== undefined)
+        this.#send(to, { type: "commit-proof", proof: headProof });
+    } else return;
+    this.#answered.set(to, at);
+    for (const [peer, answeredAt] of this.#answered) if (at - answeredAt > 60_000) this.#answered.delete(peer);
+  }
+
+  /** A verified end of our epoch is a height that is final, whoever states it (SYNC-5). */
+  #noteClose(close: EpochClose): void {
+    const last = closedBlock(close);
+    if (close.header.epoch === this.#state.setting.set.epoch && last !== undefined) this.#sync.noteProven(last.height);
+  }
+
+  #onFetch(from: ParticipantNumber, message: FetchMessage): void {
     const at = this.#ports.clock.now();
     switch (message.type) {
       case "push-batch":
@@ -560,7 +733,7 @@ export class Replica implements ReplicaView {
     }
   }
 
-  #onBatch(from: ValidatorIndex, bytes: Uint8Array, isAnswer: boolean): void {
+  #onBatch(from: ParticipantNumber, bytes: Uint8Array, isAnswer: boolean): void {
     const digest = isAnswer && parseBatch(bytes).ok ? batchDigest(sha256, bytes) : undefined;
     const requested = digest !== undefined && this.#fetcher.isBatchWanted(digest);
     if (isAnswer && !requested) return;
@@ -577,7 +750,7 @@ export class Replica implements ReplicaView {
       const bytes = this.#ports.store.batch(digest);
       if (bytes === undefined) return true;
       this.#stored.add(digest);
-      const source = { type: "peer", peer: this.#options.self, requested: true } as const;
+      const source = { type: "peer", peer: this.#options.participant, requested: true } as const;
       this.#onPooled(this.#mempool.admit(bytes, source, this.#poolTime()));
       return false;
     });
@@ -603,10 +776,11 @@ export class Replica implements ReplicaView {
     this.#feed({ type: "blocks-fetched", blocks: linked, proof: undefined });
   }
 
-  #onRange(from: ValidatorIndex, message: Extract<FetchMessage, { type: "range" }>): void {
+  #onRange(from: ParticipantNumber, message: Extract<FetchMessage, { type: "range" }>): void {
     const at = this.#ports.clock.now();
     const { blocks, proof } = message;
-    const verdict = this.#sync.accept({ from, blocks, proof }, this.#syncHead(), at);
+    const drain = message.drain === undefined ? undefined : drainBlock(message.drain);
+    const verdict = this.#sync.accept({ from, blocks, proof, drain }, this.#syncHead(), at);
     if (verdict.type === "refused") this.#accuse(from, `a range that cannot be: ${verdict.reason}`);
     if (verdict.type === "linked") {
       if (this.#verifier.isValidProof(verdict.proof)) {
@@ -650,7 +824,7 @@ export class Replica implements ReplicaView {
     this.#observe({ type: "evidence", equivocation });
   }
 
-  #accuse(peer: ValidatorIndex, reason: string): void {
+  #accuse(peer: ParticipantNumber, reason: string): void {
     this.#observe({ type: "peer-fault", peer, reason });
   }
 
@@ -702,7 +876,7 @@ export class Replica implements ReplicaView {
 
   #push(digest: Digest, bytes: Uint8Array): void {
     this.#pushedAt.set(digest, this.#ports.clock.now());
-    this.#send("all", { type: "push-batch", bytes });
+    this.#broadcast({ type: "push-batch", bytes });
   }
 
   /** The oldest own batches that are still not final: whoever lost them gets them again. */
@@ -728,15 +902,53 @@ export class Replica implements ReplicaView {
       this.#divergence = { agreedHeight, divergedHeight: own.height, certified, own };
       this.#noteReadiness();
     }
+    if (fact.type === "epoch-changed") this.#onEpochChanged();
     if (fact.type !== "finalized") return;
     const last = fact.blocks[fact.blocks.length - 1] as Block;
-    const { epoch, view, height, timestamp } = last.header;
-    this.#head = { epoch, view, height, hash: last.hash, timestamp };
-    this.#announce({ type: "finalized", height });
+    this.#head = headAfter(last);
+    if (this.#leavers !== undefined && last.header.executed.height >= this.#leavers.until) {
+      this.#leavers = undefined;
+      this.#refreshPeers();
+    }
+    this.#announce({ type: "finalized", height: last.header.height });
     this.#executor.finalized(fact.blocks);
     this.#expire();
     if (this.#sync.isBehind(this.#syncHead())) this.#catchUp();
     this.#noteReadiness();
+  }
+
+  /** The core has followed already; what stands around it does now. */
+  #onEpochChanged(): void {
+    this.#lastVotes.length = 0;
+    this.#sync.setMembers(this.#syncMembers());
+    this.#noteLeavers();
+    this.#refreshPeers();
+    this.#noteReadiness();
+  }
+
+  /** Those who validated until the epoch began serve its last blocks until a certified claim covers them (EPOCH-8). */
+  #noteLeavers(): void {
+    const { epoch } = this.#head;
+    const anchor = this.#epochs.anchor(this.#head);
+    const before = anchor === undefined ? undefined : this.membersOf(toEpoch(epoch - 1));
+    const isCovered = anchor === undefined || this.#state.head.executed.height >= anchor.height;
+    this.#leavers = isCovered || before === undefined ? undefined : { members: before.members, until: anchor.height };
+  }
+
+  #refreshPeers(): void {
+    const { epoch } = this.#head;
+    this.#decision = this.ledger.nextSet;
+    this.#candidates = this.ledger.candidates;
+    const isAhead = this.#decision !== undefined && this.#decision.epoch > epoch;
+    const isChanged = this.#peers.update({
+      members: this.membersOf(epoch)?.members ?? [],
+      leavers: this.#leavers?.members ?? [],
+      newcomers: [...(isAhead ? (this.#decision?.validators ?? []) : []), ...this.#candidates],
+    });
+    if (!isChanged) return;
+    this.#fetcher.setPeers(this.#peers.participants);
+    this.#sync.keepPeers(this.#peers.participants);
+    this.#observe({ type: "peers-changed", contacts: this.#peers.contacts });
   }
 
   #onExecuted(execution: Execution): void {
@@ -745,7 +957,15 @@ export class Replica implements ReplicaView {
     const digests = block.body.map((reference) => reference.digest);
     this.#mempool.remove(digests);
     const eventful = executed.leaf.leafCount > 0;
-    this.#feed({ type: "executed", claim, eventful, nextDeadline: this.ledger.nextDeadline() });
+    const { nextSet } = this.ledger;
+    this.#feed({
+      type: "executed",
+      claim,
+      eventful,
+      nextDeadline: this.ledger.nextDeadline(),
+      succession: nextSet,
+    });
+    if (nextSet !== this.#decision || this.ledger.candidates !== this.#candidates) this.#refreshPeers();
   }
 
   #onWritten({ block, executed }: Execution): void {
@@ -809,7 +1029,32 @@ const prepareOf = (signer: ValidatorIndex, { block, signature }: Proposal): Vote
 const evidenceKey = ({ epoch, view, signer }: Pick<Equivocation, "epoch" | "view" | "signer">): string =>
   `${epoch}:${view}:${signer}`;
 
-type StoreProof = NonNullable<StoreWrite["finalized"]>["blocks"][number]["proof"];
+interface FinalEntry {
+  readonly block: Block;
+  /** Of the last block of one finality. */
+  readonly proof?: CommitProof;
+  readonly close?: EpochClose | undefined;
+}
+
+/** The last block of a finality; one that ends its epoch may be final by a DRAIN block's proof only. */
+function lastEntry({ blocks, proof, close }: Extract<Effect, { type: "persist-final" }>): FinalEntry {
+  const block = blocks[blocks.length - 1] as Block;
+  return proof.commit.hash === block.hash ? { block, proof } : { block, close };
+}
+
+/** The head that a finalised block makes: the last block of an epoch is the next one's view 0. */
+function headAfter({ header, hash }: Block): FinalHead {
+  const { epoch, view, height, timestamp, type } = header;
+  const isLast = type === "CLOSING";
+  return { epoch: toEpoch(isLast ? epoch + 1 : epoch), view: toView(isLast ? 0 : view), height, hash, timestamp };
+}
+
+/** The header of a DRAIN block is all of it. */
+const drainBlock = (header: Block["header"]): Block => ({
+  hash: blockHash(sha256, encodeHeader(header)),
+  header,
+  body: [],
+});
 
 const SUBMIT_FAULTS = {
   malformed: "malformed_batch",
@@ -827,6 +1072,7 @@ function channelOf(message: Message): Channel {
     case "certificate":
     case "commit-proof":
     case "status":
+    case "epoch-close":
       return "consensus";
     case "push-batch":
       return "batches";
@@ -841,13 +1087,15 @@ const storedBlock = (block: Block): { hash: Digest; header: Uint8Array; body: Ui
   body: encodeBody(block.body as Body),
 });
 
-function finalizedPart(
-  entries: readonly { readonly block: Block; readonly proof: StoreProof }[],
-  epoch: FinalHead["epoch"],
-): NonNullable<StoreWrite["finalized"]> {
-  const { header, hash } = (entries[entries.length - 1] as (typeof entries)[number]).block;
+function finalizedPart(entries: readonly FinalEntry[]): NonNullable<StoreWrite["finalized"]> {
+  const last = (entries[entries.length - 1] as FinalEntry).block;
   return {
-    blocks: entries.map(({ block, proof }) => ({ ...storedBlock(block), height: block.header.height, proof })),
-    head: { epoch, view: header.view, height: header.height, hash, timestamp: header.timestamp },
+    blocks: entries.map(({ block, proof, close }) => ({
+      ...storedBlock(block),
+      height: block.header.height,
+      proof,
+      ...(close === undefined ? {} : { close: { header: encodeHeader(close.header), proof: close.proof } }),
+    })),
+    head: headAfter(last),
   };
 }

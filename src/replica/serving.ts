@@ -7,12 +7,15 @@ import {
   type FetchMessage,
 } from "../consensus/index.js";
 import { sha256 } from "../crypto/index.js";
+import { readHeader } from "../formats/index.js";
 import {
+  assert,
   BATCH_BYTES_MAX,
   type Digest,
+  decode,
   FETCH_BLOCKS_MAX,
   type Height,
-  type ValidatorIndex,
+  type ParticipantNumber,
 } from "../primitives/index.js";
 import type { FinalBlock, Store } from "./ports.js";
 
@@ -33,7 +36,7 @@ export class Serving {
   readonly #state: AgreementState;
   readonly #store: Store;
   readonly #pooled: (digest: Digest) => Uint8Array | undefined;
-  readonly #used = new Map<ValidatorIndex, { requests: number; bytes: number }>();
+  readonly #used = new Map<ParticipantNumber, { requests: number; bytes: number }>();
 
   constructor(state: AgreementState, store: Store, pooled: (digest: Digest) => Uint8Array | undefined) {
     this.#state = state;
@@ -45,7 +48,7 @@ export class Serving {
     this.#used.clear();
   }
 
-  answer(from: ValidatorIndex, request: Request): readonly Message[] {
+  answer(from: ParticipantNumber, request: Request): readonly Message[] {
     const used = this.#used.get(from) ?? { requests: 0, bytes: 0 };
     this.#used.set(from, used);
     if (used.requests >= REQUESTS_PER_TICK_MAX || used.bytes >= SERVED_PER_TICK_BYTES_MAX) return [];
@@ -65,10 +68,9 @@ export class Serving {
         return [{ type: "blocks", blocks }];
       }
       case "get-range": {
-        const { blocks, read } = this.#range(request.from, request.count);
+        const { blocks, last, read } = this.#range(request.from, request.count);
         used.bytes += LOOKUP_BYTES * (1 + read);
-        const proof = blocks[blocks.length - 1]?.proof;
-        return [{ type: "range", blocks: blocks.map(decodeStored), proof }];
+        return [rangeOf(blocks, last)];
       }
     }
   }
@@ -115,20 +117,38 @@ export class Serving {
   }
 
   /** Ascending from a height, cut back to the last block that a CommitQC names; `read` counts those before the cut. */
-  #range(from: Height, count: number): { readonly blocks: readonly FinalBlock[]; readonly read: number } {
-    const stored: FinalBlock[] = [];
+  #range(
+    from: Height,
+    count: number,
+  ): { readonly blocks: readonly Block[]; readonly last: FinalBlock | undefined; readonly read: number } {
+    const blocks: Block[] = [];
+    let proving: FinalBlock | undefined;
     let proven = 0;
     let bytes = 0;
     const last = Math.min(this.#state.head.height, from + Math.min(count, FETCH_BLOCKS_MAX) - 1);
     for (let height = Math.max(1, from); height <= last && bytes < ANSWER_BYTES_MAX; height += 1) {
       const block = this.#store.block(height as Height);
       if (block === undefined) break;
-      stored.push(block);
+      const decoded = decodeStored(block);
+      blocks.push(decoded);
       bytes += block.header.length + block.body.length;
-      if (block.proof !== undefined) proven = stored.length;
+      if (block.proof !== undefined || block.close !== undefined) {
+        proven = blocks.length;
+        proving = block;
+      }
+      // What follows the last block of an epoch is proven by other validators, whom this one names.
+      if (decoded.header.type === "CLOSING") break;
     }
-    return { blocks: stored.slice(0, proven), read: stored.length };
+    return { blocks: blocks.slice(0, proven), last: proving, read: blocks.length };
   }
+}
+
+/** Blocks under the proof of the last one, which for the end of an epoch may be a DRAIN block's. */
+function rangeOf(blocks: readonly Block[], last: FinalBlock | undefined): Extract<FetchMessage, { type: "range" }> {
+  if (last?.close === undefined) return { type: "range", blocks, proof: last?.proof, drain: undefined };
+  const drain = decode(last.close.header, readHeader);
+  assert(drain.ok, "a stored DRAIN block decodes");
+  return { type: "range", blocks, proof: last.close.proof, drain: drain.value };
 }
 
 /** A finalised block out of the store, whose checksums guard its bytes. */

@@ -1,4 +1,4 @@
-import type { Admitted, AgreementMessage, AgreementState, Proposal, Vote } from "../consensus/index.js";
+import type { Admitted, AgreementMessage, AgreementState, Proposal, SelfProving, Vote } from "../consensus/index.js";
 import { leaderOf } from "../consensus/index.js";
 import { type CertificateScheme, type SetVerifier, type SignedBy, type SignedByAll, sha256 } from "../crypto/index.js";
 import {
@@ -6,6 +6,7 @@ import {
   type Certificate,
   type CommitProof,
   certificateClaim,
+  type EpochClose,
   encodeCertificate,
   type VoteSubject,
   verifyCertificate,
@@ -35,7 +36,8 @@ export interface CheckedVotes {
 export class Verifier {
   readonly #state: AgreementState;
   readonly #scheme: CertificateScheme;
-  readonly #verifier: SetVerifier;
+  /** Keys of the set that the state followed when they were last asked for. */
+  #keys: { readonly set: string; readonly verifier: SetVerifier } | undefined;
   readonly #verified = new Set<string>();
   /** Peers that once sent a bad vote: theirs are checked one by one from then on. */
   readonly #suspects = new Set<ValidatorIndex>();
@@ -43,7 +45,16 @@ export class Verifier {
   constructor(state: AgreementState, scheme: CertificateScheme) {
     this.#state = state;
     this.#scheme = scheme;
-    this.#verifier = scheme.verifiers(state.setting.set.members.map((member) => member.publicKey));
+  }
+
+  /** Follows the state into another epoch, whose validators are judged afresh. */
+  get #verifier(): SetVerifier {
+    const { set } = this.#state.setting;
+    if (this.#keys?.set !== set.hash) {
+      this.#keys = { set: set.hash, verifier: this.#scheme.verifiers(set.members.map((member) => member.publicKey)) };
+      this.#suspects.clear();
+    }
+    return this.#keys.verifier;
   }
 
   /** @param isKnown whether a certificate on this subject is held already, so that another proves nothing new */
@@ -52,7 +63,7 @@ export class Verifier {
       case "proposal":
         return this.#admitProposal(from, message.proposal);
       case "vote":
-        return this.#admitVote(message.vote, isKnown);
+        return this.#admitVote(from, message.vote, isKnown);
       case "certificate":
         if (isKnown(message.certificate) || this.#isValid(message.certificate)) return admitted(message);
         return refused("a certificate that does not verify");
@@ -61,7 +72,32 @@ export class Verifier {
         return refused("a finality proof that does not verify");
       case "status":
         return admitted(message);
+      case "epoch-close":
+        return this.#admitClose(message.close);
     }
+  }
+
+  /** A message that holds whoever sends it. */
+  admitProof(
+    message: SelfProving,
+    isKnown: (subject: VoteSubject) => boolean,
+  ):
+    | { readonly type: "admitted"; readonly message: Admitted<SelfProving> }
+    | { readonly type: "refused"; readonly reason: string } {
+    // No rule about these looks at the sender.
+    const admission = this.admit(0 as ValidatorIndex, message, isKnown);
+    return admission as ReturnType<Verifier["admitProof"]>;
+  }
+
+  /** What ends another epoch than ours is neither verified nor used. */
+  #admitClose(close: EpochClose): Admission {
+    const { header, proof } = close;
+    const { chainId, set } = this.#state.setting;
+    if (header.chainId !== chainId) return refused("the end of an epoch of another chain");
+    if (header.epoch !== set.epoch) return admitted({ type: "epoch-close", close });
+    if (header.valsetHash !== set.hash || !this.isValidProof(proof))
+      return refused("the end of an epoch that does not verify");
+    return admitted({ type: "epoch-close", close });
   }
 
   isValidProof(proof: CommitProof): boolean {
@@ -83,7 +119,9 @@ export class Verifier {
     return this.#scheme.sign(secretKey, this.#bytes(subject));
   }
 
+  /** Under the keys of the present epoch; false for a vote of another. */
   isValidVote(vote: VoteSubject & { readonly signer: ValidatorIndex; readonly signature: Uint8Array }): boolean {
+    if (vote.epoch !== this.#state.setting.set.epoch) return false;
     return this.#verifier.verifyVote(vote.signer, this.#bytes(vote), vote.signature);
   }
 
@@ -101,6 +139,7 @@ export class Verifier {
 
   /** One check for all votes; on failure the bad ones are isolated by halving, and the rest may still do. */
   checkVotes(subject: VoteSubject, votes: readonly ValidatorVote[]): CheckedVotes {
+    if (subject.epoch !== this.#state.setting.set.epoch) return { certificate: undefined, bad: [] };
     const message = this.#bytes(subject);
     const whole = this.#combineValid(votes, message);
     if (whole !== undefined) return { certificate: this.#certify(subject, votes, whole), bad: [] };
@@ -140,8 +179,9 @@ export class Verifier {
     const { block, signature, commitProof } = proposal;
     const { header } = block;
     const { setting, head } = this.#state;
-    if (header.epoch !== setting.set.epoch || header.chainId !== setting.chainId)
-      return refused("a proposal of another chain or epoch");
+    if (header.chainId !== setting.chainId) return refused("a proposal of another chain");
+    // The core tells its sender what ends that epoch, or asks for what ended ours.
+    if (header.epoch !== setting.set.epoch) return admitted({ type: "proposal", proposal });
     if (header.proposer !== from || leaderOf(setting, header.view) !== from)
       return refused("a proposal by another than the view's leader");
     const { epoch, view } = header;
@@ -174,7 +214,9 @@ export class Verifier {
     return true;
   }
 
-  #admitVote(vote: Vote, isKnown: (subject: VoteSubject) => boolean): Admission {
+  #admitVote(from: ValidatorIndex, vote: Vote, isKnown: (subject: VoteSubject) => boolean): Admission {
+    if (vote.epoch !== this.#state.setting.set.epoch) return admitted({ type: "vote", vote });
+    if (vote.signer !== from) return refused("a vote in another validator's name");
     if (this.#suspects.has(vote.signer) && !this.isValidVote(vote)) return refused("a vote that does not verify");
     const { certificate } = vote;
     if (certificate === undefined) return admitted({ type: "vote", vote });

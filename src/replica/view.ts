@@ -1,6 +1,7 @@
-import type { Claim, ResultLeaf } from "../formats/index.js";
+import type { Claim, EpochClose, ResultLeaf, ValidatorSet } from "../formats/index.js";
 import type { OrderedBatch } from "../ledger/index.js";
 import type { Digest, Epoch, Height, ValidatorIndex, View } from "../primitives/index.js";
+import type { EpochMembers } from "./epochs.js";
 import type { Divergence, Equivocation, FinalHead } from "./ports.js";
 
 /**
@@ -16,6 +17,10 @@ export interface ReplicaView {
   claim(): Claim;
   readiness(): ReplicaReadiness;
   consensus(): ReplicaConsensus;
+  /** Validators of an epoch up to the newest. */
+  membersOf(epoch: Epoch): EpochMembers | undefined;
+  /** What ends an epoch; undefined for the newest. */
+  closeOf(epoch: Epoch): EpochClose | undefined;
   evidence(): readonly Equivocation[];
   /** An executed block whose outcomes are on their way to the store: reads see it here until they see it there. */
   unwritten(height: Height): UnwrittenBlock | undefined;
@@ -77,6 +82,8 @@ export type ReplicaFact =
 
 export interface ReplicaConsensus {
   readonly epoch: Epoch;
+  /** Validators of that epoch. */
+  readonly set: ValidatorSet;
   readonly view: View;
   readonly leader: ValidatorIndex;
   readonly finalizedView: View;

@@ -28,14 +28,16 @@ export interface MethodContext {
   readonly limits: RpcLimits;
 }
 
+/** `read` is open to everybody where the server is configured so; the others always need a token. */
+export type MethodScope = "read" | "submit" | "approve" | "govern";
+
 /**
  * One entry of the table: everything that the server, the OpenRPC document and the tests know of a method.
  */
 export interface Method {
   readonly name: string;
   readonly summary: string;
-  /** `read` is open to everybody where the server is configured so; `submit` always needs a token. */
-  readonly scope: "read" | "submit";
+  readonly scope: MethodScope;
   /** `latest` is refused while the node catches up, and marked unsafe where its results are contradicted. */
   readonly answersFrom: "latest" | "anything";
   /** May wait for the chain. */
@@ -50,7 +52,7 @@ export interface Method {
 interface MethodDefinition<Shape extends z.ZodRawShape, Params> {
   readonly name: string;
   readonly summary: string;
-  readonly scope?: "read" | "submit";
+  readonly scope?: MethodScope;
   readonly answersFrom?: "latest" | "anything";
   readonly waits?: boolean;
   readonly webSocketOnly?: boolean;

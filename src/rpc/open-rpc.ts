@@ -42,7 +42,7 @@ function describe(method: Method): Readonly<Record<string, unknown>> {
 }
 
 const errorNames = (method: Method): readonly ServerErrorCode[] => [
-  ...(method.scope === "submit" ? (["unauthorized", "forbidden"] as const) : []),
+  ...(method.scope !== "read" ? (["unauthorized", "forbidden"] as const) : []),
   ...method.errors,
 ];
 

@@ -1,23 +1,28 @@
 import type { BatchKind, RecordDefaults } from "../formats/index.js";
-import type { Digest, Height, Id128, ValidatorIndex } from "../primitives/index.js";
+import type { Digest, Height, Id128, ParticipantNumber } from "../primitives/index.js";
 import type {
   AccountQuery,
   AccountView,
   BlockView,
   ChainStatus,
+  Comparison,
   ConsensusView,
   EvidenceView,
   FinalityView,
+  GovernanceQueries,
   OutcomePage,
   Page,
   ProofAnswer,
   Readiness,
   ReplicaFact,
+  Settlements,
   SubmitFault,
   TransferQuery,
   TransferView,
+  Waiting,
 } from "../replica/index.js";
 
+export type { ProposalView, QueuedTransferView } from "../ledger/index.js";
 export type {
   AccountQuery,
   AccountView,
@@ -31,8 +36,11 @@ export type {
   OutcomePlace,
   OutcomeView,
   Page,
+  ParticipantKeysView,
+  PreflightView,
   ProofAnswer,
   Readiness,
+  RulesView,
   SignedVoteView,
   TransferQuery,
   TransferView,
@@ -58,6 +66,10 @@ export interface NodeApi {
   submitRecords(submission: RecordsSubmission): Promise<SubmissionOutcome>;
   /** Submits a batch that its participant signed itself. */
   submitBatch(submission: BatchSubmission): Promise<SubmissionOutcome>;
+  /** Signs governance records for the node's own participant, as one batch that `submitBatch` takes. */
+  signGovern(records: Uint8Array): Uint8Array;
+  /** The answers about proposals, participants and rules. */
+  readonly governance: Pick<GovernanceQueries, keyof GovernanceQueries>;
 
   /** In the order of the ids; `undefined` where there is none. */
   accounts(ids: readonly Id128[]): readonly (AccountView | undefined)[];
@@ -69,6 +81,14 @@ export interface NodeApi {
   receipt(transferId: Id128): ProofAnswer;
   /** @param height a kept checkpoint; the newest proven one where it is absent */
   balanceProof(accountId: Id128, height?: Height): ProofAnswer;
+  /** Transfers that wait, in queues and on hold. */
+  readonly waiting: Pick<Waiting, keyof Waiting>;
+  /** @param to the newest proven height where it is absent */
+  consistencyProof(from: Height, to?: Height): ProofAnswer;
+  /** The answers with which two nodes are compared. */
+  readonly comparison: Pick<Comparison, keyof Comparison>;
+  /** Windows of net settlement, what the banks owe in them, and their reports. */
+  readonly settlements: Pick<Settlements, keyof Settlements>;
 
   block(at: Height | Digest): BlockView | undefined;
   /** Outcomes of an executed block in their order, from an index; `undefined` above the executed height. */
@@ -120,7 +140,7 @@ export type SubmissionOutcome =
   | { readonly type: "unavailable"; readonly reason: "syncing" | "diverged" | "stopping" };
 
 export interface PeerView {
-  readonly index: ValidatorIndex;
+  readonly participant: ParticipantNumber;
   readonly name: string;
   readonly peerId: string;
   readonly connected: boolean;

@@ -78,7 +78,28 @@ export function renderEvent(outcome: Exclude<OutcomeView, { readonly type: "tran
       const { type, id, accountId, action } = outcome;
       return { type, ...place, id, accountId, action };
     }
-    case "transfer-expired": {
+    case "proposal": {
+      const { type, id, proposalKind, effectiveHeight } = outcome;
+      return { type, ...place, id, proposalKind, effectiveHeight };
+    }
+    case "ballot": {
+      const { type, id, proposalId, choice } = outcome;
+      return { type, ...place, id, proposalId, choice };
+    }
+    case "key": {
+      const { type, id, change, publicKey, scopes, effectiveHeight } = outcome;
+      return { type, ...place, id, change, publicKey, scopes: [...scopes], effectiveHeight };
+    }
+    case "window-settled": {
+      const { type, asset, window, payments, reportRoot } = outcome;
+      return { type, ...place, asset, window, payments, reportRoot };
+    }
+    case "position-settled": {
+      const { type, asset, window, debits, credits } = outcome;
+      return { type, ...place, asset, window, debits: debits.toString(), credits: credits.toString() };
+    }
+    case "transfer-expired":
+    case "transfer-released": {
       const { type, id, debitAccountId, creditAccountId, amount } = outcome;
       return { type, ...place, id, debitAccountId, creditAccountId, amount: amount.toString() };
     }
@@ -214,7 +235,7 @@ export const renderEvidence = (view: EvidenceView): EvidenceJson => ({
 });
 
 export const renderPeer = (view: PeerView): PeerJson => ({
-  index: view.index,
+  participant: view.participant,
   name: view.name,
   peerId: view.peerId,
   connected: view.connected,

@@ -86,7 +86,54 @@ const event = z.discriminatedUnion("type", [
     action: z.string(),
   }),
   z.strictObject({
+    type: z.literal("proposal"),
+    ...place,
+    id: hex(16),
+    proposalKind: z.string(),
+    effectiveHeight: count,
+  }),
+  z.strictObject({
+    type: z.literal("ballot"),
+    ...place,
+    id: hex(16),
+    proposalId: hex(16),
+    choice: z.enum(["yes", "no"]),
+  }),
+  z.strictObject({
+    type: z.literal("key"),
+    ...place,
+    id: hex(16),
+    change: z.enum(["add", "revoke"]),
+    publicKey: hex(32),
+    scopes: z.array(z.string()),
+    effectiveHeight: count,
+  }),
+  z.strictObject({
+    type: z.literal("window-settled"),
+    ...place,
+    asset: count,
+    window: count,
+    payments: count,
+    reportRoot: hex(32),
+  }),
+  z.strictObject({
+    type: z.literal("position-settled"),
+    ...place,
+    asset: count,
+    window: count,
+    debits: amount,
+    credits: amount,
+  }),
+  z.strictObject({
     type: z.literal("transfer-expired"),
+    ...place,
+    id: hex(16),
+    debitAccountId: hex(16),
+    creditAccountId: hex(16),
+    amount,
+  }),
+  z.strictObject({
+    type: z.literal("transfer-released"),
     ...place,
     id: hex(16),
     debitAccountId: hex(16),
@@ -175,6 +222,34 @@ export type FinalityJson = z.infer<typeof finality>;
 /** `genesis` is the file's canonical text; its SHA-256 is the chain id. */
 export const genesis = z.strictObject({ chainId: hex(32), genesis: z.string() });
 
+/** A block's result leaf, and the head of the results tree that ends with it. */
+export const result = z.strictObject({
+  height: count,
+  timestamp: count,
+  blockHash: hex(32),
+  receiptsRoot: hex(32),
+  leafCount: count,
+  stateHeight: count,
+  stateRoot: hex(32),
+  resultsRoot: hex(32),
+});
+export type ResultJson = z.infer<typeof result>;
+
+/** 256 bytes each; `docs/formats.md` describes them. */
+export const outcomeLeaves = z.strictObject({ count, leaves: z.array(hex(256)) });
+
+export const stateRoots = z.strictObject({
+  height: count,
+  stateRoot: hex(32),
+  tables: z.array(
+    z.strictObject({ name: z.string(), entries: count, root: hex(32), pageEntries: count, entryBytes: count }),
+  ),
+  pageRoots: z.array(hex(32)),
+});
+export type StateRootsJson = z.infer<typeof stateRoots>;
+
+export const statePage = z.strictObject({ entries: hexText });
+
 export const consensusStatus = z.strictObject({
   epoch: count,
   view: count,
@@ -209,7 +284,7 @@ export const evidence = z.strictObject({
 export type EvidenceJson = z.infer<typeof evidence>;
 
 export const peer = z.strictObject({
-  index: count,
+  participant: count,
   name: z.string(),
   peerId: z.string(),
   connected: z.boolean(),

@@ -230,9 +230,16 @@ function accountsOf(outcome: OutcomeView): readonly Id128[] {
     case "transfer":
       return [outcome.transfer.debitAccountId, outcome.transfer.creditAccountId];
     case "transfer-expired":
+    case "transfer-released":
       return [outcome.debitAccountId, outcome.creditAccountId];
     case "account-opened":
     case "account-action":
       return [outcome.accountId];
+    case "window-settled":
+    case "position-settled":
+    case "proposal":
+    case "ballot":
+    case "key":
+      return [];
   }
 }

@@ -22,6 +22,7 @@ const FACTS: Readonly<Record<string, string | undefined>> = {
   evidence: "SAFE-10",
   "peer at fault": undefined,
   "catching up": "SYNC-1",
+  "peers changed": undefined,
   "store failed": undefined,
   "store is full": undefined,
   "store is damaged": undefined,
@@ -50,6 +51,7 @@ const FACTS: Readonly<Record<string, string | undefined>> = {
   "sent blocks": undefined,
   "sent get-range": "SYNC-1",
   "sent range": undefined,
+  "sent epoch-close": undefined,
 };
 
 const numbered = (family: string, count: number): string[] =>

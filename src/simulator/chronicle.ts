@@ -60,11 +60,11 @@ export class Chronicle {
   }
 
   /** An honest machine sends. The first two bytes tell the kind of message; one frame of each is decoded. */
-  countFrame(node: SimulatedNode, frame: Uint8Array): void {
+  countFrame(frame: Uint8Array): void {
     const code = ((frame[0] ?? 0) << 8) | (frame[1] ?? 0);
     let fact = this.#factOfCode.get(code);
     if (fact === undefined) {
-      const decoded = decodeMessage(sha256, node.index, frame);
+      const decoded = decodeMessage(sha256, undefined, frame);
       if (!decoded.ok) return;
       fact = `sent ${decoded.value.type}`;
       this.#factOfCode.set(code, fact);
@@ -82,7 +82,7 @@ export class Chronicle {
     switch (event.type) {
       case "peer-fault":
         this.coverage.hit("facts", "peer at fault");
-        this.#mark(node, "fact", `finds ${event.peer} at fault: ${event.reason}`);
+        this.#mark(node, "fact", `finds ${event.peer - 1} at fault: ${event.reason}`);
         return;
       case "evidence": {
         const { signer, view } = event.equivocation;
@@ -100,6 +100,10 @@ export class Chronicle {
       case "agreement":
         this.coverage.hit("facts", nameOf(event.fact));
         this.#markFact(node, event.fact);
+        return;
+      case "peers-changed":
+        this.coverage.hit("facts", "peers changed");
+        return;
     }
   }
 

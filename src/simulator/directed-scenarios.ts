@@ -1,5 +1,5 @@
 import { encodeMessage } from "../consensus/index.js";
-import { certificateScheme, ed25519, sha256 } from "../crypto/index.js";
+import { ed25519, sha256 } from "../crypto/index.js";
 import {
   type CanonicalJson,
   canonicalJson,
@@ -20,7 +20,7 @@ import {
   type ValidatorIndex,
 } from "../primitives/index.js";
 import { Queries, type StoreWrite } from "../replica/index.js";
-import { ASSET, RAIL } from "./consortium.js";
+import { ASSET, RAIL, trustedChain } from "./consortium.js";
 import type { SimulatedNode } from "./node.js";
 import { Random } from "./random.js";
 import { Simulation, type SimulationOptions } from "./simulation.js";
@@ -399,15 +399,14 @@ function receipts(seed: number, validators: number): Simulation {
     const rule = "LEDG-6: clients are told what became of each record";
     simulation.demand(isSame, rule, () => `${answer.join(" ")} where ${codes.join(" ")} is due`);
   }
-  const { genesis, chainId, set } = consortium;
+  const { genesis, chainId } = consortium;
   const node = nodeAt(simulation, seed);
   if (node.replica === undefined) return simulation;
   const genesisBytes = utf8(canonicalJson(genesis as unknown as CanonicalJson));
   const participant = 1 as ParticipantNumber;
   const { replica, store } = node;
-  const queries = new Queries({ replica, store, genesis, chainId, set, genesisBytes, participant, version: "1" });
-  const verifier = certificateScheme("keyed-hash").verifiers(set.members.map(({ publicKey }) => publicKey));
-  const trusted = { chainId, name: genesis.name, set, verifier, sha256 };
+  const queries = new Queries({ replica, store, genesis, chainId, genesisBytes, participant, version: "1" });
+  const trusted = trustedChain(consortium);
   let proven = 0;
   for (const { body } of simulation.ledger.chain) {
     for (const { digest } of body) {

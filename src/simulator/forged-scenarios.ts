@@ -263,6 +263,14 @@ function demandUnvoted(forger: Forger, block: Block, rule: string): void {
   forger.simulation.demand(voters.length === 0, rule, () => voters.map(({ name }) => name).join(", "));
 }
 
+/** The first validators as those of the next epoch. */
+function sameAgain({ consortium: { set, candidates } }: Simulation): NonNullable<Header["nextSet"]> {
+  return set.members.map((member, index) => {
+    const { networkKey, addresses } = candidates[index] as (typeof candidates)[number];
+    return { ...member, networkKey, addresses };
+  });
+}
+
 /** Blocks of an honest shape, in a quiet network, each with one thing wrong; all else is as it has to be. */
 function wrongBlocks(seed: number, validators: number): Simulation {
   const random = new Random(seed, "forger");
@@ -283,7 +291,7 @@ function wrongBlocks(seed: number, validators: number): Simulation {
     ["SAFE-2: a leader signs its block", {}, random.bytes(32)],
     ["SAFE-6: the height follows the parent's", { height: 2 as Height }],
     ["SAFE-6: a block names the validator set", { valsetHash: other }],
-    ["SAFE-6: a block is of a type in force", { type: "CLOSING" }],
+    ["SAFE-6: a block is of a type in force", { type: "CLOSING", nextSet: sameAgain(simulation) }],
     ["SAFE-6: a claim is about ancestors", { executed: { ...executed, height: 1 as Height } }],
     ["SAFE-6: time ascends", { timestamp: simulation.consortium.genesis.timestamp }],
     ["SAFE-6: a block names its chain and its parent", { parentHash: other }],

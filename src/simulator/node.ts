@@ -1,4 +1,4 @@
-import type { ValidatorIndex } from "../primitives/index.js";
+import { participantNumber, type ValidatorIndex, validatorIndex } from "../primitives/index.js";
 import {
   type Channel,
   type Ports,
@@ -40,6 +40,8 @@ export interface NodeOptions {
   readonly id: number;
   readonly name: string;
   readonly isHonest: boolean;
+  /** Place among the validators of genesis, whose participants are numbered one above. */
+  readonly index: ValidatorIndex;
   readonly replica: ReplicaOptions;
   readonly disk: DiskPlan;
   readonly random: Random;
@@ -87,12 +89,14 @@ export class SimulatedNode implements Endpoint {
   /** Effects of this kind that are left to this life, when it has to end between two of them. */
   #untilCrash: { readonly of: "sends" | "effects"; left: number } | undefined;
   #isCrashing = false;
+  #keys: ReplicaOptions["keys"];
 
   constructor(world: NodeWorld, options: NodeOptions) {
     this.#world = world;
     this.#options = options;
     this.id = options.id;
-    this.index = options.replica.self;
+    this.index = options.index;
+    this.#keys = options.replica.keys;
     this.name = options.name;
     this.isHonest = options.isHonest;
     this.skewMs = options.skewMs;
@@ -126,7 +130,8 @@ export class SimulatedNode implements Endpoint {
     this.#untilCrash = undefined;
     this.#turn(() => {
       this.#world.starting(this);
-      const options = { ...this.#options.replica, mayVote: this.mayVote };
+      const keys = this.#keys.map((key) => ({ ...key, mayVote: key.mayVote && this.mayVote }));
+      const options = { ...this.#options.replica, keys };
       const replica = new Replica(options, this.#ports(), (event) => this.#world.observed(this, event));
       this.replica = replica;
       this.#world.started(this, replica);
@@ -170,6 +175,12 @@ export class SimulatedNode implements Endpoint {
     this.mayVote = false;
   }
 
+  /** The owner makes a new key: it counts once an epoch names it. */
+  renewKey(key: ReplicaOptions["keys"][number]): void {
+    this.#keys = [key];
+    this.mayVote = true;
+  }
+
   /** The process does nothing for a while (a long collection, a stopped machine). */
   pause(ms: number): void {
     if (this.replica !== undefined) this.#occupy(ms);
@@ -183,7 +194,7 @@ export class SimulatedNode implements Endpoint {
     if (this.replica === undefined) return;
     this.#enter(() => {
       this.#world.record(`${from}>${this.name} ${channel}`, frame);
-      this.replica?.receive(from, channel, frame);
+      this.replica?.receive(participantNumber(from + 1), channel, frame);
     });
   }
 
@@ -196,7 +207,7 @@ export class SimulatedNode implements Endpoint {
         soon: (callback) => this.#schedule(queue.now + this.soonMs, "soon", callback),
         after: (delayMs, callback) => this.#schedule(queue.now + this.#timerMs(delayMs), "timer", callback),
       },
-      transport: { send: (to, channel, frame) => this.#send(to, channel, frame) },
+      transport: { send: (to, channel, frame) => this.#send(validatorIndex(to - 1), channel, frame) },
       store: this.store,
     };
   }

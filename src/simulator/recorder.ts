@@ -1,6 +1,5 @@
 import { decodeMessage, type Message } from "../consensus/index.js";
 import { sha256 } from "../crypto/index.js";
-import type { ValidatorIndex } from "../primitives/index.js";
 
 /** A machine of a recorded history. */
 export interface RecordedMachine {
@@ -74,8 +73,7 @@ export class Recorder {
     way: { readonly from: number; readonly to: number; readonly isTaken: boolean },
     frame: Uint8Array,
   ): void {
-    const from = this.#machines[way.from]?.validator ?? 0;
-    const label = this.#labelOf(from, frame);
+    const label = this.#labelOf(frame);
     const recorded: RecordedFrame = { label, ...way, sentAt: at, arrivedAt: undefined, bytes: frame.length };
     this.#frames.push(recorded);
     if (!way.isTaken) return;
@@ -107,9 +105,9 @@ export class Recorder {
     return this.#machines.findIndex(({ name }) => name === machine);
   }
 
-  #labelOf(from: number, frame: Uint8Array): FrameLabel {
+  #labelOf(frame: Uint8Array): FrameLabel {
     if (this.#lastLabel?.frame === frame) return this.#lastLabel.label;
-    const decoded = decodeMessage(sha256, from as ValidatorIndex, frame);
+    const decoded = decodeMessage(sha256, undefined, frame);
     const label = decoded.ok ? labelOf(decoded.value) : { ...NOTHING, kind: "broken", detail: decoded.fault.detail };
     this.#lastLabel = { frame, label };
     return label;
@@ -149,13 +147,18 @@ function labelOf(message: Message): FrameLabel {
       const { view, finalizedView, finalizedHeight } = message.status;
       return { ...NOTHING, kind: "status", view, height: finalizedHeight, detail: `final to view ${finalizedView}` };
     }
+    case "epoch-close": {
+      const { header, hash } = message.close;
+      const { epoch, view, height } = header;
+      return { ...NOTHING, kind: "epoch-close", view, height, hash: short(hash), detail: `epoch ${epoch} is over` };
+    }
     default:
       return { ...NOTHING, kind: message.type, ...fetchLabel(message) };
   }
 }
 
 function fetchLabel(
-  message: Exclude<Message, { type: "proposal" | "vote" | "certificate" | "commit-proof" | "status" }>,
+  message: Exclude<Message, { type: "proposal" | "vote" | "certificate" | "commit-proof" | "status" | "epoch-close" }>,
 ): Partial<FrameLabel> {
   switch (message.type) {
     case "push-batch":

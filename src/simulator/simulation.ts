@@ -1,15 +1,27 @@
-import type { Timing } from "../consensus/index.js";
+import type { Timing, Vote } from "../consensus/index.js";
 import { type Block, blockFromBytes, LAN_TIMING } from "../consensus/index.js";
 import { certificateScheme, type SchemeName, sha256 } from "../crypto/index.js";
-import { RESULT_CODES } from "../formats/index.js";
+import { makeValidatorSet, RESULT_CODES, type ValidatorSet, voteBytes } from "../formats/index.js";
 import { outcomeAt, outcomeCount } from "../ledger/index.js";
 import { MEMPOOL_LIMITS } from "../mempool/index.js";
-import { type Digest, equalBytes, type Height, type ValidatorIndex, validatorIndex } from "../primitives/index.js";
+import {
+  type Digest,
+  equalBytes,
+  fromHex,
+  type Height,
+  participantNumber,
+  epoch as toEpoch,
+  toHex,
+  utf8,
+  type ValidatorIndex,
+  validatorIndex,
+} from "../primitives/index.js";
 import type { Channel, ReplicaEvent, StoreWrite, SubmitVerdict } from "../replica/index.js";
 import { BEHAVIOURS, type BehaviourName, Puppet, Ring } from "./adversaries/index.js";
 import {
   type Conviction,
   convict,
+  EpochVoteRules,
   LedgerRules,
   MemoryRules,
   type Promiser,
@@ -17,13 +29,13 @@ import {
   ProofRules,
   type Violation,
   Violations,
-  VoteRules,
 } from "./checkers/index.js";
 import { Chronicle } from "./chronicle.js";
 import { type Consortium, makeConsortium } from "./consortium.js";
 import type { Coverage } from "./coverage.js";
 import type { SimulatedStoreFault } from "./damage.js";
 import { EventQueue } from "./event-queue.js";
+import { Governing } from "./governing.js";
 import { CALM_NETWORK, type LinkState, type NetworkPlan, SimulatedNetwork } from "./network.js";
 import { type NodeWorld, SimulatedNode, START_WALL } from "./node.js";
 import { Random } from "./random.js";
@@ -36,6 +48,8 @@ export interface SimulationOptions {
   /** Other delays and losses than the seed's own, with all else the same; for shrinking. */
   readonly salt?: number;
   readonly validators: number;
+  /** Banks beyond the first validators that have a machine: they follow until they are voted in. */
+  readonly joiners?: number;
   readonly scheme?: SchemeName;
   readonly checkpointBlocks?: number;
   readonly timing?: Partial<Timing>;
@@ -61,7 +75,7 @@ export interface SimulationOptions {
 }
 
 /** The heartbeat is off: idle networks have to fall silent by themselves. */
-export const SIMULATED_TIMING: Timing = { ...LAN_TIMING, capMs: 8_000, maxIdleMs: Number.POSITIVE_INFINITY };
+const SIMULATED_TIMING: Timing = { ...LAN_TIMING, capMs: 8_000, maxIdleMs: Number.POSITIVE_INFINITY };
 const FAST_DISK: DiskPlan = { writeMs: [0.1, 1], failureRatio: 0 };
 /** Clocks further off count as broken and vouch for no timestamp. */
 const GOOD_SKEW_MS = 250;
@@ -93,7 +107,12 @@ export class Simulation {
     () => this.queue.now,
     (rule) => this.coverage.hit("checks", rule),
   );
-  readonly #votes: VoteRules;
+  readonly #votes: EpochVoteRules;
+  readonly #governing: Governing;
+  /** What banks with new keys are to be listed with. */
+  readonly #renewed = new Map<number, Consortium["candidates"][number]>();
+  /** Validators of the epochs after the first, as their last final blocks name them. */
+  readonly #sets = new Map<number, ValidatorSet>();
   readonly #promises: Promises;
   readonly #proofs: ProofRules;
   readonly #memory: MemoryRules;
@@ -120,11 +139,15 @@ export class Simulation {
 
   constructor(options: SimulationOptions) {
     this.options = options;
-    const { seed, validators } = options;
+    const { seed, validators, joiners = 0 } = options;
     this.#random = new Random(seed, "simulation");
     const scheme = options.scheme ?? "keyed-hash";
-    this.consortium = makeConsortium({ validators, scheme, checkpointBlocks: options.checkpointBlocks ?? 8 });
-    this.#ring = new Ring(this.consortium, certificateScheme(scheme));
+    this.consortium = makeConsortium({
+      ...{ validators, joiners, scheme },
+      checkpointBlocks: options.checkpointBlocks ?? 8,
+    });
+    this.#governing = new Governing(this.consortium);
+    this.#ring = new Ring(this.consortium, certificateScheme(scheme), (epoch) => this.#sets.get(epoch));
     const salted = options.salt === undefined ? "network" : `network ${options.salt}`;
     this.network = new SimulatedNetwork(this.queue, new Random(seed, salted), {
       ...CALM_NETWORK,
@@ -132,13 +155,17 @@ export class Simulation {
     });
     this.#workload = new Workload(this.consortium, new Random(seed, "workload"));
     const twins = options.twins ?? [];
-    const instances = [...Array.from({ length: validators }, (_, index) => index), ...twins];
+    const instances = [...Array.from({ length: validators + joiners }, (_, index) => index), ...twins];
     this.nodes = instances.map((index, id) => this.#makeNode(validatorIndex(index), id));
     this.#chronicle.begin(this.nodes);
     for (const [index, names] of Object.entries(options.adversaries ?? {})) this.#addPuppet(Number(index), names);
-    const isHonest = (index: number): boolean => this.keepsItsWord(index);
-    const mayVote = (index: number): boolean => this.nodes[index]?.mayVote === true;
-    this.#votes = new VoteRules({ validators, isHonest, mayVote, violations: this.#violations });
+    this.#votes = new EpochVoteRules({
+      first: this.consortium.set.members.map(({ participant }) => participant),
+      isHonest: (participant) => this.keepsItsWord(participant - 1),
+      mayVote: (participant) => this.nodes[participant - 1]?.mayVote === true,
+      verifies: (vote) => this.#verifies(vote),
+      violations: this.#violations,
+    });
     this.ledger = new LedgerRules({
       genesis: this.consortium.genesis,
       chainId: this.consortium.chainId,
@@ -147,8 +174,8 @@ export class Simulation {
       batch: (digest) => this.#batch(digest),
     });
     this.#promises = new Promises(this.#violations, this.ledger);
-    this.#proofs = new ProofRules(this.consortium, this.ledger, this.#violations);
-    this.#memory = new MemoryRules(validators, this.#violations);
+    this.#proofs = new ProofRules(this.consortium, this.ledger, this.#violations, (epoch) => this.#sets.get(epoch));
+    this.#memory = new MemoryRules(validators + joiners, this.#violations);
     for (const node of this.nodes) node.start();
   }
 
@@ -277,6 +304,57 @@ export class Simulation {
   /** How many submissions there were so far, those left out among them. */
   get submissions(): number {
     return this.#submitted;
+  }
+
+  /**
+   * Banks propose that these machines, by index, validate from the next epoch on, and vote for it until it is decided.
+   */
+  changeValidators(members: readonly number[], untilMs = this.queue.now + 60_000): void {
+    const before = this.epoch;
+    const voters = this.membersOf(before);
+    const proposer = this.#random.pick(voters);
+    const { item, id } = this.#governing.propose(...([proposer, members, this.#trueWall(), this.#renewed] as const));
+    this.#handInAnywhere(item);
+    const vote = (): void => {
+      if (this.epoch !== before || this.queue.now > untilMs) return;
+      for (const voter of voters) this.#handInAnywhere(this.#governing.vote(voter, id, this.#trueWall()));
+      this.queue.after(4_000, vote);
+    };
+    this.queue.after(1_000, vote);
+  }
+
+  /** The owner of a machine without a disk makes a new key; the next change of validators names it. */
+  renewKey(index: number): void {
+    const scheme = certificateScheme(this.options.scheme ?? "keyed-hash");
+    const { publicKey, secretKey } = scheme.keysFromSeed(sha256(utf8(`renewed ${index}`)));
+    this.nodes[index]?.renewKey({ publicKey, secretKey, mayVote: true });
+    this.#renewed.set(index, {
+      ...(this.consortium.candidates[index] as Consortium["candidates"][number]),
+      consensusKey: toHex(publicKey),
+      proofOfPossession: toHex(scheme.provePossession(secretKey)),
+    });
+  }
+
+  /** Newest epoch of which a block is final, or that one is final that begins it. */
+  get epoch(): number {
+    const last = this.ledger.chain[this.height - 1]?.header;
+    return last === undefined ? 0 : last.epoch + (last.type === "CLOSING" ? 1 : 0);
+  }
+
+  /** Indices of the machines that validate in an epoch. */
+  membersOf(epoch: number): readonly number[] {
+    const members: number[] = [];
+    for (let place = 0; ; place += 1) {
+      const participant = this.#votes.participantAt(epoch, place);
+      if (participant === undefined) return members;
+      members.push(participant - 1);
+    }
+  }
+
+  #handInAnywhere(item: WorkItem): void {
+    this.#submissions.set(item.digest, { item, admittedBy: new Set() });
+    const up = this.nodes.filter((node) => node.isHonest && node.replica?.readiness().state === "ready");
+    if (up.length > 0) this.#handIn(item, this.#random.pick(up));
   }
 
   #handIn(item: WorkItem, node: SimulatedNode): void {
@@ -460,11 +538,13 @@ export class Simulation {
   // The world of the machines.
 
   #makeNode(index: ValidatorIndex, id: number): SimulatedNode {
-    const { seed, validators, scheme = "keyed-hash", timing, disk, skewMs, executionMs, driftRatio } = this.options;
-    const { genesis, chainId, set, secretKeys } = this.consortium;
+    const { seed, validators, joiners = 0, scheme = "keyed-hash", timing, disk } = this.options;
+    const { skewMs, executionMs, driftRatio } = this.options;
+    const { genesis, chainId, candidates, secretKeys } = this.consortium;
+    const { participant, consensusKey } = candidates[index] as (typeof candidates)[number];
     return new SimulatedNode(this.#world(), {
       id,
-      name: id < validators ? `${index}` : `${index}'`,
+      name: id < validators + joiners ? `${index}` : `${index}'`,
       isHonest: this.isHonest(index),
       disk: { ...FAST_DISK, ...disk },
       random: new Random(seed, `node ${id}`),
@@ -472,14 +552,15 @@ export class Simulation {
       driftRatio: driftRatio?.[index] ?? 0,
       isClockUnset: this.options.unsetClocks?.includes(index) === true,
       executionMs: executionMs?.[index] ?? 0,
+      index,
       replica: {
         genesis,
         chainId,
-        set,
         scheme: certificateScheme(scheme),
-        self: index,
-        secretKey: secretKeys[index] as Uint8Array,
-        mayVote: true,
+        participant,
+        keys: [
+          { publicKey: fromHex(consensusKey) as Uint8Array, secretKey: secretKeys[index] as Uint8Array, mayVote: true },
+        ],
         // A liar goes on lying, whatever its record says.
         trustsRecord: !this.isHonest(index) && this.options.adversaries?.[index]?.length !== 0,
         timing: { ...SIMULATED_TIMING, ...timing },
@@ -557,8 +638,8 @@ export class Simulation {
 
   #carry(node: SimulatedNode, to: ValidatorIndex, channel: Channel, frame: Uint8Array): boolean {
     // A vote may leave inside a certificate that answers a question, before its own frame does.
-    if (channel !== "batches") this.#votes.frameLeft(node.index, frame, node.store.durable);
-    if (node.isHonest) this.#chronicle.countFrame(node, frame);
+    if (channel !== "batches") this.#votes.frameLeft(participantNumber(node.index + 1), frame, node.store.durable);
+    if (node.isHonest) this.#chronicle.countFrame(frame);
     const target = this.#instance(node, to);
     if (target === undefined) return false;
     for (const reaction of this.#puppets.get(to)?.heard(node.index, frame) ?? []) {
@@ -600,7 +681,27 @@ export class Simulation {
     for (let at = Math.min(last, this.height + 1); at <= last; at += 1) {
       const stored = node.store.block(at as Height);
       const decoded = stored && blockFromBytes(sha256, stored.header, stored.body);
-      if (decoded?.ok === true) this.ledger.finalized(node.name, [decoded.value]);
+      if (decoded?.ok === true) this.#finalized(node, [decoded.value]);
+    }
+  }
+
+  /** With real schemes, of which checks cost a hundred times more, the replicas' own checks have to do. */
+  #verifies(vote: Vote): boolean {
+    const set = vote.epoch === 0 ? this.consortium.set : this.#sets.get(vote.epoch);
+    if (set === undefined || (this.options.scheme ?? "keyed-hash") !== "keyed-hash") return true;
+    const { chainId } = this.consortium;
+    const keys = set.members.map(({ publicKey }) => publicKey);
+    const verifier = certificateScheme("keyed-hash").verifiers(keys);
+    return verifier.verifyVote(vote.signer, voteBytes(vote, { chainId, valsetHash: set.hash }), vote.signature);
+  }
+
+  #finalized(node: SimulatedNode, blocks: readonly Block[]): void {
+    this.ledger.finalized(node.name, blocks);
+    for (const block of blocks) {
+      this.#votes.finalized(block);
+      const { epoch, nextSet } = block.header;
+      if (nextSet !== undefined && !this.#sets.has(epoch + 1))
+        this.#sets.set(epoch + 1, makeValidatorSet(sha256, toEpoch(epoch + 1), nextSet));
     }
   }
 
@@ -647,11 +748,12 @@ export class Simulation {
       violations.check(!this.keepsItsWord(signer), rule, () => `${node.name} about ${signer}: ${detail}`);
     switch (event.type) {
       case "peer-fault":
-        accuse(event.peer, "no honest validator is refused as a liar", event.reason);
+        accuse(event.peer - 1, "no honest validator is refused as a liar", event.reason);
         return;
       case "evidence": {
-        const { signer, view, votes } = event.equivocation;
-        accuse(signer, "SAFE-10: evidence names liars only", `view ${view}, ${JSON.stringify(votes)}`);
+        const { signer, epoch, view, votes } = event.equivocation;
+        const detail = `epoch ${epoch}, view ${view}, ${JSON.stringify(votes)}`;
+        accuse((this.#votes.participantAt(epoch, signer) ?? 0) - 1, "SAFE-10: evidence names liars only", detail);
         return;
       }
       case "store-failed":
@@ -660,6 +762,9 @@ export class Simulation {
         return;
       case "catching-up":
         this.rangesFetched += 1;
+        return;
+      case "peers-changed":
+        // Every machine reaches every other one here: who talks to whom is the replicas' own affair.
         return;
       case "agreement":
         this.#fact(node, event.fact, accuse);
@@ -689,14 +794,17 @@ export class Simulation {
     const violations = this.#violations;
     switch (fact.type) {
       case "finalized":
-        this.#votes.finalized(node.index, fact.blocks[fact.blocks.length - 1] as Block);
-        this.ledger.finalized(node.name, fact.blocks);
+        this.#votes.calledFinal(node.index + 1, fact.blocks[fact.blocks.length - 1] as Block);
+        this.#finalized(node, fact.blocks);
         return;
       case "view-entered":
         this.#viewEntries += 1;
         return;
       case "bad-votes":
-        for (const signer of fact.signers) accuse(signer, "no honest vote is found bad", `view ${fact.view}`);
+        for (const signer of fact.signers) {
+          const participant = this.#votes.participantAt(node.replica?.head().epoch ?? 0, signer) ?? 0;
+          accuse(participant - 1, "no honest vote is found bad", `view ${fact.view}`);
+        }
         return;
       case "diverged":
         violations.add("no honest replica is quarantined", `${node.name}: ${JSON.stringify(fact.conflict)}`);

@@ -1,5 +1,5 @@
 import { type Certificate, type ResultLeaf, readBody, readHeader } from "../formats/index.js";
-import { assert, type Digest, decode, type Height, type View } from "../primitives/index.js";
+import { assert, type Digest, decode, type Epoch, type Height, type View } from "../primitives/index.js";
 import type {
   Divergence,
   Equivocation,
@@ -96,8 +96,12 @@ export function apply(contents: Contents, write: StoreWrite): void {
   if (write.divergence !== undefined) contents.divergence = write.divergence;
 }
 
-export const certificateKey = ({ kind, view, hash }: Pick<Certificate, "kind" | "view" | "hash">): string =>
-  `${kind}:${view}:${hash}`;
+export const certificateKey = ({
+  kind,
+  epoch,
+  view,
+  hash,
+}: Pick<Certificate, "kind" | "epoch" | "view" | "hash">): string => `${kind}:${epoch}:${view}:${hash}`;
 
 function finalize(contents: Contents, { blocks, head }: NonNullable<StoreWrite["finalized"]>): void {
   for (const block of blocks) {
@@ -113,7 +117,8 @@ function finalize(contents: Contents, { blocks, head }: NonNullable<StoreWrite["
   }
   assert(contents.final[contents.final.length - 1]?.hash === head.hash, "the head is not the last finalised block");
   contents.head = head;
-  for (const [key, { view }] of contents.certificates) if (view < head.view) contents.certificates.delete(key);
+  for (const [key, { epoch, view }] of contents.certificates)
+    if (epoch < head.epoch || (epoch === head.epoch && view < head.view)) contents.certificates.delete(key);
   for (const [hash, { height }] of contents.proposals) if (height <= head.height) contents.proposals.delete(hash);
 }
 
@@ -137,9 +142,21 @@ export function forgetUncheckpointed(contents: Contents): void {
   }
 }
 
-/** Whether a certificate with which one may enter `view` is there, or finality of the view before. */
-export function hasEntryInto(contents: Contents, view: View): boolean {
-  if (view === 1 || (contents.head?.view ?? 0) >= view - 1) return true;
-  for (const certificate of contents.certificates.values()) if (certificate.view === view - 1) return true;
+/** A view of an epoch. */
+interface Place {
+  readonly epoch: Epoch;
+  readonly view: View;
+}
+
+/** Whether the finalised head has come to a view, or its epoch is over. */
+export function isBehindHead({ head }: Contents, { epoch, view }: Place): boolean {
+  return head !== undefined && (head.epoch > epoch || (head.epoch === epoch && head.view >= view));
+}
+
+/** Whether a certificate with which one may enter a view is there, or finality of the view before. */
+export function hasEntryInto(contents: Contents, { epoch, view }: Place): boolean {
+  if (view === 1 || isBehindHead(contents, { epoch, view: (view - 1) as View })) return true;
+  for (const certificate of contents.certificates.values())
+    if (certificate.epoch === epoch && certificate.view === view - 1) return true;
   return false;
 }

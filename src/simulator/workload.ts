@@ -10,7 +10,7 @@ import {
   type TransferFields,
 } from "../formats/index.js";
 import { assert, concatBytes, type Digest, type Id128, type ParticipantNumber, toHex } from "../primitives/index.js";
-import { ASSET, type Consortium, RAIL, type SimulatedBank } from "./consortium.js";
+import { ACCEPTANCE_RAIL, ASSET, type Consortium, NET_RAIL, RAIL, type SimulatedBank } from "./consortium.js";
 import type { Random } from "./random.js";
 
 /** A signed batch as a client would hand it in. */
@@ -27,6 +27,7 @@ interface Reserved {
   readonly id: Id128;
   readonly bank: SimulatedBank;
   readonly amount: number;
+  readonly rail: number;
 }
 
 /**
@@ -78,7 +79,8 @@ export class Workload {
       ? random.pick(random.pick(this.#consortium.banks).customers)
       : random.pick([...bank.customers, ...(other === bank ? [bank.clearing] : [])]);
     const creditAccountId = random.chance(0.04) ? this.#newId(other.number) : random.pick(other.customers);
-    return { id: this.#newId(bank.number), debitAccountId, creditAccountId, amount: String(amount) };
+    const rail = random.chance(0.3) ? NET_RAIL : RAIL;
+    return { id: this.#newId(bank.number), debitAccountId, creditAccountId, amount: String(amount), rail };
   }
 
   #chain(bank: SimulatedBank): Uint8Array[] {
@@ -92,8 +94,15 @@ export class Workload {
   #reserve(bank: SimulatedBank): Uint8Array {
     const random = this.#random;
     const timeoutSeconds = random.chance(0.4) ? random.integer(1, 4) : 86_400;
-    const fields = { ...this.#payment(bank), flags: ["pending" as const], timeoutSeconds };
-    this.#reserved.push({ id: fields.id, bank, amount: Number(fields.amount) });
+    const drawn = { ...this.#payment(bank), flags: ["pending" as const] };
+    const fields = random.chance(0.25)
+      ? { ...drawn, rail: ACCEPTANCE_RAIL, timeoutSeconds: 0 }
+      : { ...drawn, timeoutSeconds };
+    // Whoever may answer it: where the beneficiary's bank must accept, that one.
+    const answering = this.#consortium.banks.find(({ customers }) => customers.includes(fields.creditAccountId));
+    const answerer = fields.rail === ACCEPTANCE_RAIL ? (answering ?? bank) : bank;
+    const { id, rail = RAIL } = fields;
+    this.#reserved.push({ id, bank: answerer, amount: Number(fields.amount), rail });
     if (this.#reserved.length > KEPT_MAX) this.#reserved.shift();
     return this.#encode(bank, fields);
   }
@@ -103,7 +112,7 @@ export class Workload {
     const random = this.#random;
     if (this.#reserved.length === 0) return this.#reserve(bank);
     const own = this.#reserved.filter((reserved) => reserved.bank === bank);
-    const { id, amount } = random.pick(own.length > 0 && !random.chance(0.05) ? own : this.#reserved);
+    const { id, amount, rail } = random.pick(own.length > 0 && !random.chance(0.05) ? own : this.#reserved);
     const flags = random.chance(0.7) ? (["post_pending"] as const) : (["void_pending"] as const);
     const posted = random.chance(0.25) ? amount + 1 : random.chance(0.3) ? random.integer(0, amount) : 0;
     const none = "0".repeat(32) as Id128;
@@ -113,6 +122,7 @@ export class Workload {
       creditAccountId: none,
       amount: String(posted),
       pendingId: id,
+      rail,
       flags,
     });
   }
@@ -144,6 +154,12 @@ export class Workload {
 
   #freeze(notAfter: number): WorkItem {
     const { authority, banks } = this.#consortium;
+    if (this.#random.chance(0.3)) {
+      const issuance = accountIdFromName(sha256, authority.number, "issuance");
+      const id = this.#newId(authority.number);
+      const cut = recordOf(encodeAction({ id, accountId: issuance, action: "cut_window" }));
+      return this.#sign("manage_accounts", { bank: authority, records: [cut], notAfter });
+    }
     const accountId = this.#random.pick(this.#random.pick(banks).customers);
     const action = this.#random.chance(0.3) ? "freeze" : "unfreeze";
     const record = recordOf(encodeAction({ id: this.#newId(authority.number), accountId, action }));

@@ -1,5 +1,4 @@
 import {
-  type CommitProof,
   encodeResultLeaf,
   type ResultLeaf,
   readCommitProof,
@@ -74,13 +73,19 @@ export const readStoredBlock = (reader: Reader): StoredBlock => ({
 
 export function encodeFinalBlock(block: FinalBlock): Uint8Array {
   const writer = new Writer(1_024 + block.header.length + block.body.length).fixed(encodeStoredBlock(block));
-  return writer.optional(block.proof, (proof) => writeCommitProof(writer, proof)).finish();
+  writer.optional(block.proof, (proof) => writeCommitProof(writer, proof));
+  writer.optional(block.close, ({ header, proof }) => writeCommitProof(writer.variable(header), proof));
+  return writer.finish();
 }
 
-export const readFinalBlock = (reader: Reader): StoredBlock & { readonly proof: CommitProof | undefined } => ({
-  ...readStoredBlock(reader),
-  proof: reader.optional(() => readCommitProof(reader)),
-});
+export const readFinalBlock = (reader: Reader): StoredBlock & Pick<FinalBlock, "proof" | "close"> => {
+  const block = { ...readStoredBlock(reader), proof: reader.optional(() => readCommitProof(reader)) };
+  const close = reader.optional(() => ({
+    header: reader.variable(BLOCK_PART_BYTES_MAX).slice(),
+    proof: readCommitProof(reader),
+  }));
+  return close === undefined ? block : { ...block, close };
+};
 
 /** What lies under a block's hash. */
 export const encodeHeight = (height: Height): Uint8Array => new Writer(8).u64(height).finish();

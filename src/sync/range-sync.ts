@@ -1,6 +1,6 @@
 import type { Block } from "../consensus/index.js";
 import type { CommitProof } from "../formats/index.js";
-import { type Digest, FETCH_BLOCKS_MAX, type Height, type ValidatorIndex } from "../primitives/index.js";
+import { type Digest, FETCH_BLOCKS_MAX, type Height, type ParticipantNumber } from "../primitives/index.js";
 
 /** Blocks behind which ranges are asked for; smaller gaps close through agreement itself. */
 const BEHIND_BLOCKS = 8;
@@ -9,6 +9,8 @@ const UNEXECUTED_MAX = 1_024;
 /** How long a peer has for an answer, and how long one that failed is left alone. */
 const ANSWER_MS = 3_000;
 const PENALTY_MS = 10_000;
+/** Peers whose heights are kept: validators of three sets, and those who are to come. */
+const STATED_MAX = 256;
 
 export interface SyncHead {
   readonly height: Height;
@@ -17,49 +19,81 @@ export interface SyncHead {
 }
 
 export interface RangeRequest {
-  readonly to: ValidatorIndex;
+  readonly to: ParticipantNumber;
   readonly from: Height;
   readonly count: number;
 }
 
 export type RangeVerdict =
+  /** With the DRAIN block that the proof names, if it names one. */
   | { readonly type: "linked"; readonly blocks: readonly Block[]; readonly proof: CommitProof }
   /** Late, repeated or no longer needed; accuses nobody. */
   | { readonly type: "ignored" }
   | { readonly type: "refused"; readonly reason: string };
 
+/** The validators of the epoch in which the replica is. */
+export interface SyncMembers {
+  readonly members: readonly ParticipantNumber[];
+  readonly faults: number;
+}
+
 /**
  * Catching up in ranges of up to 256 finalised blocks (SYNC-1). Heights that peers state are hints only:
- * the target is one that f+1 of them state, one peer is asked at a time, and an answer counts by its
- * hash links and the proof of its last block, whose signatures the caller verifies.
+ * the target is one that f+1 validators of our epoch state, or the proven end of the epoch; one peer is asked at a
+ * time, and an answer counts by its hash links and the proof of its last block, whose signatures the caller verifies.
  */
 export class RangeSync {
-  readonly #faults: number;
-  /** Heights that peers stated last; −1 before the first time. */
-  readonly #stated: number[];
-  readonly #avoidedUntil: number[];
+  #members: SyncMembers;
+  /** Heights that peers stated last, validators of our epoch or not. */
+  readonly #stated = new Map<ParticipantNumber, Height>();
+  readonly #avoidedUntil = new Map<ParticipantNumber, number>();
   #inFlight: (RangeRequest & { readonly deadline: number }) | undefined;
   #lastAsked = -1;
+  /** The last block of our epoch, once that is proven (SYNC-5). */
+  #proven = 0 as Height;
 
-  constructor(options: { readonly validators: number; readonly faults: number }) {
-    this.#faults = options.faults;
-    this.#stated = Array.from({ length: options.validators }, () => -1);
-    this.#avoidedUntil = Array.from({ length: options.validators }, () => Number.NEGATIVE_INFINITY);
+  constructor(members: SyncMembers) {
+    this.#members = members;
   }
 
-  noteStatus(from: ValidatorIndex, finalizedHeight: Height): void {
-    this.#stated[from] = finalizedHeight;
+  /** Other validators state the target from now on. */
+  setMembers(members: SyncMembers): void {
+    this.#members = members;
+  }
+
+  /** Whoever is no peer any more states nothing. */
+  keepPeers(peers: readonly ParticipantNumber[]): void {
+    for (const peer of this.#stated.keys()) if (!peers.includes(peer)) this.#stated.delete(peer);
+    for (const peer of this.#avoidedUntil.keys()) if (!peers.includes(peer)) this.#avoidedUntil.delete(peer);
+  }
+
+  noteStatus(from: ParticipantNumber, finalizedHeight: Height): void {
+    if (this.#stated.size < STATED_MAX || this.#stated.has(from)) this.#stated.set(from, finalizedHeight);
+  }
+
+  /** A proof says that the block at this height is final, whoever states it. */
+  noteProven(height: Height): void {
+    if (height > this.#proven) this.#proven = height;
   }
 
   /** Whether f+1 validators, one of them honest, have said where they are. */
   isInformed(): boolean {
-    return this.#stated.filter((height) => height >= 0).length > this.#faults;
+    return this.#memberHeights().length > this.#members.faults;
   }
 
   /** The height that at least one honest peer has reached: the (f+1)st highest of those stated. */
   target(): Height {
-    const descending = [...this.#stated].sort((left, right) => right - left);
-    return Math.max(0, descending[this.#faults] ?? 0) as Height;
+    const descending = this.#memberHeights().sort((left, right) => right - left);
+    return Math.max(this.#proven, descending[this.#members.faults] ?? 0) as Height;
+  }
+
+  #memberHeights(): Height[] {
+    const heights: Height[] = [];
+    for (const member of this.#members.members) {
+      const stated = this.#stated.get(member);
+      if (stated !== undefined) heights.push(stated);
+    }
+    return heights;
   }
 
   isBehind(head: SyncHead): boolean {
@@ -84,9 +118,11 @@ export class RangeSync {
   /** Checks an answer's shape and links; the caller verifies the proof's signatures next. */
   accept(
     answer: {
-      readonly from: ValidatorIndex;
+      readonly from: ParticipantNumber;
       readonly blocks: readonly Block[];
       readonly proof: CommitProof | undefined;
+      /** The DRAIN block that the proof is of, if it is not of the last block. */
+      readonly drain?: Block | undefined;
     },
     head: SyncHead,
     at: number,
@@ -100,36 +136,37 @@ export class RangeSync {
       this.#avoid(answer.from, at);
       return { type: "ignored" };
     }
+    const { proof, drain } = answer;
+    const proven = drain !== undefined && drain.header.closing?.hash === last.hash ? drain : last;
     const fault =
-      linkFault(blocks, head) ?? (answer.proof.commit.hash === last.hash ? undefined : "its proof is of another block");
-    if (fault === undefined) return { type: "linked", blocks, proof: answer.proof };
+      linkFault(blocks, head) ?? (proof.commit.hash === proven.hash ? undefined : "its proof is of another block");
+    if (fault === undefined) return { type: "linked", blocks: proven === last ? blocks : [...blocks, proven], proof };
     this.#avoid(answer.from, at);
     return { type: "refused", reason: fault };
   }
 
   /** The proof of an accepted answer did not verify. */
-  penalize(peer: ValidatorIndex, at: number): void {
+  penalize(peer: ParticipantNumber, at: number): void {
     this.#avoid(peer, at);
   }
 
-  #avoid(peer: ValidatorIndex, at: number): void {
-    this.#avoidedUntil[peer] = at + PENALTY_MS;
+  #avoid(peer: ParticipantNumber, at: number): void {
+    this.#avoidedUntil.set(peer, at + PENALTY_MS);
   }
 
   /**
    * In turn among those who state the target at least: f+1 of them do, so one is honest, and a peer that
    * answers late and little costs its own turns only.
    */
-  #choose(at: number): ValidatorIndex | undefined {
+  #choose(at: number): ParticipantNumber | undefined {
     const target = this.target();
-    const count = this.#stated.length;
-    for (let step = 1; step <= count; step += 1) {
-      const peer = (this.#lastAsked + step) % count;
-      if ((this.#stated[peer] as number) < target || at < (this.#avoidedUntil[peer] as number)) continue;
-      this.#lastAsked = peer;
-      return peer as ValidatorIndex;
-    }
-    return undefined;
+    const able = [...this.#stated]
+      .filter(([peer, height]) => height >= target && at >= (this.#avoidedUntil.get(peer) ?? 0))
+      .map(([peer]) => peer)
+      .sort((left, right) => left - right);
+    const chosen = able.find((peer) => peer > this.#lastAsked) ?? able[0];
+    if (chosen !== undefined) this.#lastAsked = chosen;
+    return chosen;
   }
 }
 

@@ -72,19 +72,19 @@ describe("the ledger's roots", () => {
       [
         [
           "genesis",
-          "323b8b8bfc8e8a8d190c6afb800a261479a5ffda8d992837605e53157d387092",
+          "ce67311df1eda57471101207f0251a8c3c31b5bd39a399d07a3162f370d6d80b",
         ],
         [
           "receipts",
-          "4bb969427851af6705ee8fc3e0de64d88d1abfb5eb25a04b2b010a90ecc3a82a",
+          "678de68525135813203659ae7cf1d31ca8bc8358aff144b0331c25d65d030334",
         ],
         [
           "state",
-          "f0762f2fbd026d25a532bd1e771bb0f02a1c084aadc8f7797719950e7f6a37ea",
+          "c4197000652e9e373d3432aaf6d255d3df952fb541ecb9d69b16bfb2e29aeff0",
         ],
         [
           "outcomes",
-          "3cfba467a11729bd9692733b6b409ade7228f2f8d002a5b14a8d2554997eb466",
+          "e4a9c8f8b61b8c22d408f1cb1fa9f0b83f604d533870b27453832e23e030d3d2",
         ],
         [
           "receipts",
@@ -92,7 +92,7 @@ describe("the ledger's roots", () => {
         ],
         [
           "state",
-          "997f376c2b34e0a25dc39f1996d72c697a91ec5d3b3f77a66cdf76a12dedf00b",
+          "68e13667a7cabbface6baafee53bd452c3e519383e5de73806450a1824d2885b",
         ],
         [
           "outcomes",

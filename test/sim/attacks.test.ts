@@ -24,7 +24,15 @@ import {
   ZERO_DIGEST,
 } from "../../src/primitives/index.js";
 import { Queries } from "../../src/replica/index.js";
-import { forgeReceipts, Puppet, Random, Ring, type Simulation, simulate } from "../../src/simulator/index.js";
+import {
+  forgeReceipts,
+  Puppet,
+  Random,
+  Ring,
+  type Simulation,
+  simulate,
+  trustedChain,
+} from "../../src/simulator/index.js";
 import type { SimulatedNode } from "../../src/simulator/node.js";
 
 const LIAR = 3;
@@ -326,13 +334,12 @@ describe("attack 94: receipts that f colluders forge with all their keys", () =>
     if (replica === undefined) throw new Error("it is up");
     const genesisBytes = utf8(canonicalJson(genesis as unknown as CanonicalJson));
     const queries = new Queries({
-      ...{ replica, store, genesis, chainId, set, genesisBytes },
+      ...{ replica, store, genesis, chainId, genesisBytes },
       participant: 1 as ParticipantNumber,
       version: "1",
     });
     const scheme = certificateScheme("keyed-hash");
-    const verifier = scheme.verifiers(set.members.map(({ publicKey }) => publicKey));
-    const trusted = { chainId, name: genesis.name, set, verifier, sha256 };
+    const trusted = trustedChain(consortium);
     const height = simulation.ledger.chain.find(({ body }) => body.length > 0)?.header.height;
     const [item] = queries.outcomes(height ?? (0 as Height), { from: 0, limit: 1 })?.items ?? [];
     if (item?.type !== "transfer") throw new Error("the first block with batches orders a transfer");

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { certificateScheme, sha256 } from "../../src/crypto/index.js";
 import { genesisValidatorSet } from "../../src/formats/index.js";
 import { type Interpose, runNode } from "../../src/node/index.js";
+import { validatorIndex } from "../../src/primitives/index.js";
 import { PROCESS_BEHAVIOURS, type ProcessBehaviourName, Puppet, Random } from "../../src/simulator/index.js";
 
 /*
@@ -27,6 +28,11 @@ const interpose: Interpose = ({ home: { genesis, chainId, validator }, keys, log
   if (validator === undefined) throw new Error("a validator's home");
   const none = new Uint8Array(0);
   const isSelf = (index: number): boolean => index === validator;
+  // The adversaries speak of places among the validators of genesis, whose set they never leave.
+  const participantAt = (index: number) =>
+    (genesis.validators[index] as (typeof genesis.validators)[number]).participant;
+  const indexOf = (participant: number) =>
+    validatorIndex(genesis.validators.findIndex((member) => member.participant === participant));
   const puppet = new Puppet({
     index: validator,
     scheme: certificateScheme(genesis.scheme),
@@ -49,7 +55,7 @@ const interpose: Interpose = ({ home: { genesis, chainId, validator }, keys, log
   });
   setInterval(() => {
     for (const to of others) {
-      for (const frame of puppet.volunteered(to)) around.transport.send(to, "consensus", frame);
+      for (const frame of puppet.volunteered(to)) around.transport.send(participantAt(to), "consensus", frame);
     }
   }, VOLUNTEER_MS).unref();
   return {
@@ -59,7 +65,7 @@ const interpose: Interpose = ({ home: { genesis, chainId, validator }, keys, log
     transport: {
       send(to, channel, frame) {
         let isQueued = true;
-        for (const [on, bytes, delayMs] of puppet.outgoing(to, channel, frame)) {
+        for (const [on, bytes, delayMs] of puppet.outgoing(indexOf(to), channel, frame)) {
           if (delayMs > 0) setTimeout(() => around.transport.send(to, on, bytes), delayMs).unref();
           else isQueued = around.transport.send(to, on, bytes) && isQueued;
         }
@@ -67,8 +73,8 @@ const interpose: Interpose = ({ home: { genesis, chainId, validator }, keys, log
       },
     },
     receive(from, channel, frame) {
-      for (const reaction of puppet.heard(from, frame)) {
-        around.transport.send(reaction.to, "consensus", reaction.frame);
+      for (const reaction of puppet.heard(indexOf(from), frame)) {
+        around.transport.send(participantAt(reaction.to), "consensus", reaction.frame);
       }
       around.receive(from, channel, frame);
     },

@@ -21,7 +21,7 @@ export const EQUIVALENTS: readonly EquivalentMutation[] = [
     edits: [
       {
         file: "src/consensus/state.ts",
-        search: "Math.max(state.head.view + 1, state.record?.view ?? 0)",
+        search: "Math.max(state.head.view + 1, viewOfRecord(state))",
         replace: "state.head.view + 1",
       },
     ],
@@ -135,8 +135,8 @@ export const EQUIVALENTS: readonly EquivalentMutation[] = [
     edits: [
       {
         file: "src/sync/range-sync.ts",
-        search: "answer.proof.commit.hash === last.hash ?",
-        replace: "answer.proof.commit.hash.length === last.hash.length ?",
+        search: "proof.commit.hash === proven.hash ?",
+        replace: "proof.commit.hash.length === proven.hash.length ?",
       },
     ],
     because: "agreement makes final what the verified proof names, whichever blocks come with it",

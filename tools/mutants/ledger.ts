@@ -23,9 +23,9 @@ export const LEDGER_MUTATIONS: readonly Mutation[] = [
     rule: "LEDG-10",
     edits: [
       {
-        file: TRANSFERS,
+        file: "src/ledger/settlement-legs.ts",
         search:
-          "    this.#add(this.#judge.debitSettlement, debits);\n    this.#add(this.#judge.creditSettlement, credits);\n",
+          "      this.#add(judge.debitSettlement, DEBITS_POSTED, low, high);\n      this.#add(judge.creditSettlement, CREDITS_POSTED, low, high);\n",
         replace: "",
       },
     ],
@@ -85,8 +85,8 @@ export const LEDGER_MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: JUDGE,
-        search: "if (!holds(settlement, table.baseOf(this.debitSettlement), low, high)) {",
-        replace: "if (table.baseOf(this.debitSettlement) < 0) {",
+        search: "return holds(words, base, this.legLow, this.legHigh) ? 0 : RESULT.insufficient_liquidity;",
+        replace: "return base >= 0 ? 0 : RESULT.insufficient_liquidity;",
       },
     ],
     looks: SWARM,
@@ -114,7 +114,13 @@ export const LEDGER_MUTATIONS: readonly Mutation[] = [
   {
     name: "other-banks-reservations-resolved",
     rule: "LEDG-5",
-    edits: [{ file: JUDGE, search: "if (!isOwn) return RESULT.not_authorised;", replace: "void isOwn;" }],
+    edits: [
+      {
+        file: JUDGE,
+        search: "if (!this.#mayResolve(at)) return RESULT.not_authorised;",
+        replace: "void this.#mayResolve;",
+      },
+    ],
     looks: SWARM,
   },
   {

@@ -19,13 +19,21 @@ const RESTARTS: readonly Mutation[] = [
   {
     name: "record-not-restored",
     rule: "SAFE-11",
-    edits: [{ file: STATE, search: "record: recovered.record,\n    head", replace: "record: undefined,\n    head" }],
+    edits: [
+      { file: STATE, search: "record: recovered.record,\n    anchor", replace: "record: undefined,\n    anchor" },
+    ],
     looks: SWARM,
   },
   {
     name: "lost-record-votes",
     rule: "SAFE-11",
-    edits: [{ file: REPLICA, search: "self: options.mayVote ? self : undefined,", replace: "self," }],
+    edits: [
+      {
+        file: REPLICA,
+        search: "options.keys.filter(({ mayVote }) => mayVote).map(",
+        replace: "options.keys.map(",
+      },
+    ],
     looks: [...scenario("wiped"), ...SWARM],
   },
   {
@@ -94,13 +102,13 @@ const RESTARTS: readonly Mutation[] = [
     edits: [
       {
         file: STEP,
-        search: "if (record !== undefined && record.view > state.head.view) recast(context, recordedVotes(record));",
-        replace: "",
+        search: "  recastRecord(context);\n  for (const slot",
+        replace: "  for (const slot",
       },
       {
         file: STEP,
-        search: "recast(context, recordedVotes(state.record));\n  if (state.pendingFinality",
-        replace: "recast(context, []);\n  if (state.pendingFinality",
+        search: "if (stuck) recastRecord(context);",
+        replace: "if (stuck) recast(context, []);",
       },
     ],
     looks: [...scenario("total-blackout"), ...SWARM],
@@ -112,7 +120,7 @@ const RESTARTS: readonly Mutation[] = [
       {
         file: STEP,
         search:
-          "for (const slot of state.certificates.values()) if (slot.commit !== undefined) finalize(context, slot.commit);",
+          "for (const slot of [...state.certificates.values()]) if (slot.commit !== undefined) finalize(context, slot.commit);",
         replace: "",
       },
     ],
@@ -180,9 +188,8 @@ const RESTARTS: readonly Mutation[] = [
     edits: [
       {
         file: REPLICA,
-        search: ": { ...write, finalized: finalizedPart(finalBlocks, this.#state.setting.set.epoch) };",
-        replace:
-          ": { ...write, durable: false, finalized: finalizedPart(finalBlocks, this.#state.setting.set.epoch) };",
+        search: ": { ...write, finalized: finalizedPart(finalBlocks) };",
+        replace: ": { ...write, durable: false, finalized: finalizedPart(finalBlocks) };",
       },
     ],
     looks: [...scenario("total-blackout"), ...SWARM],
@@ -209,8 +216,8 @@ const LIVENESS: readonly Mutation[] = [
       {
         file: PROGRESS,
         search:
-          '    out.push({ type: "send", to: "all", message: { type: "certificate", certificate } });\n    enter(step, (certificate.view + 1) as View, "TIMEOUT");',
-        replace: '    enter(step, (certificate.view + 1) as View, "TIMEOUT");',
+          '    out.push({ type: "send", to: "all", message: { type: "certificate", certificate } });\n    enter(step, { epoch: certificate.epoch, view: (certificate.view + 1) as View }, "TIMEOUT");',
+        replace: '    enter(step, { epoch: certificate.epoch, view: (certificate.view + 1) as View }, "TIMEOUT");',
       },
     ],
     looks: scenario("one-way-link"),
@@ -257,8 +264,8 @@ const LIVENESS: readonly Mutation[] = [
     edits: [
       {
         file: STEP,
-        search: "recast(context, recordedVotes(state.record));\n  if (state.pendingFinality",
-        replace: "recast(context, []);\n  if (state.pendingFinality",
+        search: "if (stuck) recastRecord(context);",
+        replace: "if (stuck) recast(context, []);",
       },
     ],
     looks: SWARM,
@@ -350,7 +357,13 @@ const LIVENESS: readonly Mutation[] = [
   {
     name: "no-trailing-block",
     rule: "PACE-4",
-    edits: [{ file: PACEMAKER, search: "  if (resultsDue(state, parent)) return true;\n", replace: "" }],
+    edits: [
+      {
+        file: PACEMAKER,
+        search: "if (isClosingDue(state) || resultsDue(state, parent))",
+        replace: "if (isClosingDue(state))",
+      },
+    ],
     looks: SWARM,
   },
   {
@@ -360,8 +373,9 @@ const LIVENESS: readonly Mutation[] = [
       {
         file: PACEMAKER,
         search:
-          "  if (parent.branch.some((block) => block.body.length > 0 || meetsDeadline(state, block))) return true;\n",
-        replace: "  void meetsDeadline;\n",
+          "if (parent.branch.some((block) => block.body.length > 0 || endsEpoch(block) || meetsDeadline(state, block)))",
+        replace:
+          "if (parent.branch.some((block) => endsEpoch(block) || block.hash.length + meetsDeadline.length === 0))",
       },
     ],
     looks: SWARM,
@@ -503,8 +517,8 @@ const CATCHING_UP: readonly Mutation[] = [
     edits: [
       {
         file: SYNC,
-        search: "return Math.max(0, descending[this.#faults] ?? 0) as Height;",
-        replace: "return Math.max(0, descending[0] ?? 0) as Height;",
+        search: "descending[this.#members.faults] ?? 0",
+        replace: "descending[0] ?? 0",
       },
     ],
     looks: scenario("poisoned-catch-up"),
@@ -513,8 +527,12 @@ const CATCHING_UP: readonly Mutation[] = [
     name: "one-peer-is-asked-for-ranges-again-and-again",
     rule: "SYNC-1",
     edits: [
-      { file: SYNC, search: "      this.#lastAsked = peer;\n", replace: "" },
-      { file: SYNC, search: "this.#avoidedUntil[peer] = at + PENALTY_MS;", replace: "this.#avoidedUntil[peer] = at;" },
+      { file: SYNC, search: "if (chosen !== undefined) this.#lastAsked = chosen;", replace: "" },
+      {
+        file: SYNC,
+        search: "this.#avoidedUntil.set(peer, at + PENALTY_MS);",
+        replace: "this.#avoidedUntil.set(peer, at);",
+      },
     ],
     looks: scenario("poisoned-catch-up"),
   },

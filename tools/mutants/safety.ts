@@ -6,6 +6,7 @@ const SIGNER = "src/consensus/signer.ts";
 const STEP = "src/consensus/step.ts";
 const PROGRESS = "src/consensus/progress.ts";
 const PROPOSALS = "src/consensus/proposals.ts";
+const SUCCESSION = "src/consensus/succession.ts";
 const VALIDITY = "src/consensus/validity.ts";
 const VERIFIER = "src/replica/verifier.ts";
 const REPLICA = "src/replica/replica.ts";
@@ -509,9 +510,14 @@ const BLOCKS: readonly Mutation[] = [
     rule: "SAFE-6",
     edits: [
       {
-        file: VALIDITY,
-        search: 'if (header.type !== "NORMAL") return',
-        replace: "if (header.type.length === 0) return",
+        file: SUCCESSION,
+        search: 'return header.type === "CLOSING" && isInherited ?',
+        replace: 'return header.type === "CLOSING" && isInherited === undefined ?',
+      },
+      {
+        file: SUCCESSION,
+        search: 'return header.type === "NORMAL" ? "vote" : "refuse"',
+        replace: 'return header.type.length > 0 ? "vote" : "refuse"',
       },
     ],
     looks: scenario("wrong-blocks"),
@@ -582,8 +588,8 @@ const BLOCKS: readonly Mutation[] = [
       },
       {
         file: PROPOSALS,
-        search: "parent.height + 1 - claim.height <= EXECUTION_LAG_MAX",
-        replace: "parent.height + 1 - claim.height <= 10 * EXECUTION_LAG_MAX",
+        search: "parent.height + 1 - claim.height > EXECUTION_LAG_MAX",
+        replace: "parent.height + 1 - claim.height > 10 * EXECUTION_LAG_MAX",
       },
       {
         file: "src/consensus/pacemaker.ts",

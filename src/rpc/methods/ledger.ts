@@ -87,7 +87,7 @@ function pageAnswer<View, Json>(page: Page<View>, render: (view: View) => Json):
   });
 }
 
-function proofAnswer(answer: ProofAnswer): Answer {
+export function proofAnswer(answer: ProofAnswer): Answer {
   switch (answer.type) {
     case "proven":
       return succeeded(answer.proof);
@@ -151,5 +151,5 @@ function lookAgain(
 type DefinedOnly<T> = { [K in keyof T]: Exclude<T[K], undefined> };
 
 /** Without the members that were left out. */
-const definedOnly = <T extends object>(params: T): DefinedOnly<T> =>
+export const definedOnly = <T extends object>(params: T): DefinedOnly<T> =>
   Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined)) as DefinedOnly<T>;

@@ -13,6 +13,7 @@ import {
   type Encoded,
   encodeAccount,
   encodeAction,
+  isProposalBatch,
   parseBatch,
   TRANSFER_FLAGS,
   type TransferFlag,
@@ -26,7 +27,7 @@ import type { SubmissionOptions, SubmissionOutcome } from "../ports.js";
 import { type SubmitResultJson, submitResult } from "../schemas.js";
 import { readTransferList } from "../transfer-list.js";
 
-const SUBMISSION_ERRORS: readonly ServerErrorCode[] = [
+export const SUBMISSION_ERRORS: readonly ServerErrorCode[] = [
   "busy",
   "syncing",
   "diverged",
@@ -66,14 +67,23 @@ const accountSchema = z.strictObject({
   reference: id128.optional(),
 });
 
+/** What an `approve` token is for: `ledger_decideHolds`. */
+const DECISIONS: readonly AccountAction[] = ["release_hold", "return_hold"];
+
 const actionSchema = z.strictObject({
   id: id128,
   accountId: id128,
-  action: z.enum(Object.keys(ACCOUNT_ACTIONS) as [AccountAction, ...AccountAction[]]),
+  action: z.enum(
+    (Object.keys(ACCOUNT_ACTIONS) as [AccountAction, ...AccountAction[]]).filter(
+      (action) => !DECISIONS.includes(action),
+    ),
+  ),
   reference: id128.optional(),
+  priority: uint(0xff).optional(),
 });
 
-interface Wait {
+/** How long a call waits, and for what. */
+export interface Wait {
   readonly waitFor: "admitted" | "final";
   readonly timeoutMs: number;
 }
@@ -115,7 +125,8 @@ export function submissionMethods(context: MethodContext): readonly Method[] {
     defineMethod(context, {
       ...common,
       name: "ledger_manageAccounts",
-      summary: "Freezes, unfreezes or closes accounts, signed for the node's own participant",
+      summary:
+        "Freezes, unfreezes or closes accounts, cuts windows and reorders queues, signed for the node's own participant",
       scope: "submit",
       params: { actions: z.array(actionSchema).min(1).max(BATCH_RECORDS_MAX), ...waitShape },
       handle: ({ actions, ...wait }, call) => {
@@ -163,7 +174,8 @@ function encodeAll<Fields>(
   return { ok: true, params: concatBytes(...records) };
 }
 
-async function submitRecords(
+/** Signs records for the node's own participant and submits them. */
+export async function submitRecords(
   context: MethodContext,
   kind: BatchKind,
   records: Uint8Array,
@@ -180,10 +192,17 @@ async function submitBatch(context: MethodContext, bytes: Uint8Array, wait: Wait
   const parsed = parseBatch(bytes);
   if (!parsed.ok) return failed(serverError("refused", { reason: "malformed_batch", detail: parsed.fault }));
   const fault = submitFault(context.api);
-  if (fault !== undefined) return failed(fault);
+  return fault === undefined ? submitSigned(context, bytes, wait, call) : failed(fault);
+}
+
+/** @param bytes a well formed batch */
+export async function submitSigned(context: MethodContext, bytes: Uint8Array, wait: Wait, call: Call): Promise<Answer> {
   const outcome = await context.api.submitBatch({ bytes, ...options(wait, call) });
-  const end = BATCH_HEADER_BYTES + parsed.header.count * RECORD_BYTES;
-  return answerOf(outcome, idsOf(bytes.subarray(BATCH_HEADER_BYTES, end)));
+  // A proposal is one thing with one id; the records behind its head are content.
+  const parsed = parseBatch(bytes);
+  const records = parsed.ok ? parsed.header.count : 0;
+  const count = parsed.ok && parsed.header.kind === "govern" && isProposalBatch(bytes) ? 1 : records;
+  return answerOf(outcome, idsOf(bytes.subarray(BATCH_HEADER_BYTES, BATCH_HEADER_BYTES + count * RECORD_BYTES)));
 }
 
 const options = (wait: Wait, call: Call): SubmissionOptions => ({

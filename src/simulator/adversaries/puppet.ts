@@ -105,7 +105,7 @@ export class Puppet {
     from: ValidatorIndex,
     frame: Uint8Array,
   ): readonly { readonly to: ValidatorIndex; readonly frame: Uint8Array }[] {
-    const decoded = decodeMessage(sha256, from, frame);
+    const decoded = decodeMessage(sha256, undefined, frame);
     if (!decoded.ok) return [];
     const message = decoded.value;
     this.#learn(message);
@@ -124,7 +124,7 @@ export class Puppet {
   outgoing(to: ValidatorIndex, channel: Channel, frame: Uint8Array): readonly OutgoingFrame[] {
     if (!this.isActive) return [[channel, frame, 0]];
     if (this.#lastFrame?.frame !== frame) {
-      const decoded = decodeMessage(sha256, this.index, frame);
+      const decoded = decodeMessage(sha256, undefined, frame);
       this.#lastFrame = { frame, message: decoded.ok ? decoded.value : undefined };
       if (decoded.ok) this.#learn(decoded.value);
     }
@@ -198,7 +198,7 @@ export class Puppet {
       case "vote":
         this.#learnView(message.vote.view);
         if (message.vote.certificate !== undefined) this.#learnCertificate(message.vote.certificate);
-        if (message.vote.signer === this.index) this.votes.push(message.vote);
+        if (this.ring.isBy(this.index, message.vote)) this.votes.push(message.vote);
         if (this.votes.length > MEMORY_MAX) this.votes.shift();
         return;
       case "certificate":

@@ -1,4 +1,14 @@
-import { type Balances, decodeTransfer, type Genesis, isSuccess, RESULT, ZERO_ID } from "../../formats/index.js";
+import {
+  ACCOUNT_ACTIONS,
+  type Balances,
+  decodeSettlement,
+  decodeTransfer,
+  type Genesis,
+  isSuccess,
+  RESULT,
+  type RulebookRail,
+  ZERO_ID,
+} from "../../formats/index.js";
 import type { AccountView, DecodedOutcome, Ledger } from "../../ledger/index.js";
 import type { Id128, ParticipantNumber } from "../../primitives/index.js";
 
@@ -14,7 +24,13 @@ interface Reservation {
   readonly debit: Id128;
   readonly credit: Id128;
   readonly amount: bigint;
+  /** While a transfer waits, the banks' settlement accounts reserve nothing. */
+  readonly hasNoLeg?: boolean;
+  readonly rail: number;
 }
+
+/** What each bank paid and got in one window. */
+type Window = Map<ParticipantNumber, { debits: bigint; credits: bigint }>;
 
 /**
  * The money once more, kept from the outcomes alone: what a bank's own books would say if it believed
@@ -23,12 +39,20 @@ interface Reservation {
 export class BalanceReplay {
   readonly #accounts = new Map<Id128, Account>();
   readonly #settlements = new Map<string, Id128>();
+  readonly #reserves = new Map<string, Id128>();
+  readonly #rails: ReadonlyMap<number, RulebookRail>;
+  /** By asset: the window that payments count into, and those that are cut and not settled, oldest first. */
+  readonly #openWindows = new Map<number, Window>();
+  readonly #closed = new Map<number, Window[]>();
+  #fault: string | undefined;
   readonly #reservations = new Map<Id128, Reservation>();
 
   constructor(genesis: Genesis) {
+    this.#rails = new Map(genesis.rulebook.rails.map((rail) => [rail.number, rail]));
     for (const { id, owner, asset, kind } of genesis.accounts) {
       this.#open(id, owner, asset);
       if (kind === "settlement") this.#settlements.set(`${owner}:${asset}`, id);
+      if (kind === "reserve") this.#reserves.set(`${owner}:${asset}`, id);
     }
     for (const { debit, credit, amount } of genesis.funding) {
       const value = BigInt(amount);
@@ -46,10 +70,23 @@ export class BalanceReplay {
         this.#open(id, view.getUint32(16, true) as ParticipantNumber, view.getUint32(20, true));
         return;
       }
-      case "action":
+      case "action": {
+        const asset = this.#accounts.get(hexOf(outcome.record.subarray(16, 32)))?.asset;
+        if (outcome.record[48] === ACCOUNT_ACTIONS.cut_window && asset !== undefined) this.#cut(asset);
+        return;
+      }
+      case "settlement":
+        this.#settle(outcome.record);
+        return;
+      case "proposal":
+      case "ballot":
+      case "key":
         return;
       case "expiry":
         this.#release(decodeTransfer(outcome.record).id);
+        return;
+      case "release":
+        this.#ended(outcome);
         return;
       case "transfer":
         this.#transfer(outcome);
@@ -57,16 +94,26 @@ export class BalanceReplay {
     }
   }
 
+  /** A transfer that waited was paid, or given back. */
+  #ended({ record, code, amount }: DecodedOutcome): void {
+    const reservation = this.#release(decodeTransfer(record).id);
+    if (reservation === undefined || code !== RESULT.released) return;
+    const { debit, credit, rail } = reservation;
+    this.#move({ debit, credit, amount, rail }, "Posted", 1n);
+  }
+
   #transfer({ record, code, amount }: DecodedOutcome): void {
     const fields = decodeTransfer(record);
-    if (code === RESULT.reserved) {
+    if (code === RESULT.reserved || code === RESULT.queued || code === RESULT.held) {
       const { id, debitAccountId: debit, creditAccountId: credit } = fields;
-      this.#move({ debit, credit, amount }, "Pending", 1n);
-      this.#reservations.set(id, { debit, credit, amount });
+      const reservation = { debit, credit, amount, rail: fields.rail, hasNoLeg: code !== RESULT.reserved };
+      this.#move(reservation, "Pending", 1n);
+      this.#reservations.set(id, reservation);
       return;
     }
     if (fields.pendingId === ZERO_ID) {
-      this.#move({ debit: fields.debitAccountId, credit: fields.creditAccountId, amount }, "Posted", 1n);
+      const { debitAccountId: debit, creditAccountId: credit, rail } = fields;
+      this.#move({ debit, credit, amount, rail }, "Posted", 1n);
       return;
     }
     const reservation = this.#release(fields.pendingId);
@@ -81,23 +128,71 @@ export class BalanceReplay {
     return reservation;
   }
 
-  /** Both sides, and between two banks their settlement accounts with them. */
-  #move({ debit, credit, amount }: Reservation, state: "Pending" | "Posted", sign: 1n | -1n): void {
+  /** Both sides, and between two banks their settlement accounts or their window with them, fee included. */
+  #move(moved: Reservation, state: "Pending" | "Posted", sign: 1n | -1n): void {
+    const { debit, credit, amount, rail: number, hasNoLeg } = moved;
     this.#book(debit, `debits${state}`, sign * amount);
     this.#book(credit, `credits${state}`, sign * amount);
     const payer = this.#accounts.get(debit);
     const payee = this.#accounts.get(credit);
-    if (payer === undefined || payee === undefined || payer.owner === payee.owner) return;
+    if (payer === undefined || payee === undefined || payer.owner === payee.owner || hasNoLeg === true) return;
     const from = this.#settlements.get(`${payer.owner}:${payer.asset}`);
     const to = this.#settlements.get(`${payee.owner}:${payee.asset}`);
     // Between settlement accounts the money moves once.
     if (from === undefined || to === undefined || from === debit || to === credit) return;
-    this.#book(from, `debits${state}`, sign * amount);
-    this.#book(to, `credits${state}`, sign * amount);
+    const rail = this.#rails.get(number);
+    const leg = amount + BigInt(rail?.fee ?? 0);
+    if (rail?.settlement !== "net") {
+      this.#book(from, `debits${state}`, sign * leg);
+      this.#book(to, `credits${state}`, sign * leg);
+    } else if (state === "Posted") {
+      this.#part(payer.asset, payer.owner).debits += leg;
+      this.#part(payer.asset, payee.owner).credits += leg;
+    }
+  }
+
+  #part(asset: number, bank: ParticipantNumber): { debits: bigint; credits: bigint } {
+    const window: Window = this.#openWindows.get(asset) ?? new Map();
+    this.#openWindows.set(asset, window);
+    const part = window.get(bank) ?? { debits: 0n, credits: 0n };
+    window.set(bank, part);
+    return part;
+  }
+
+  #cut(asset: number): Window[] {
+    const closed = this.#closed.get(asset) ?? [];
+    closed.push(this.#openWindows.get(asset) ?? new Map());
+    this.#closed.set(asset, closed);
+    this.#openWindows.delete(asset);
+    return closed;
+  }
+
+  /** Windows settle before the block's payments, so one that nobody was seen to cut was cut by time just now. */
+  #settle(record: Uint8Array): void {
+    const settled = decodeSettlement(record);
+    const { asset } = settled.type === "summary" ? settled.summary : settled.position;
+    const waiting = this.#closed.get(asset) ?? [];
+    const window = (waiting.length > 0 ? waiting : this.#cut(asset))[0] as Window;
+    if (settled.type === "summary") {
+      if (window.size > 0)
+        this.#fault ??= `window ${settled.summary.window} settled without bank ${[...window.keys()][0]}`;
+      this.#closed.get(asset)?.shift();
+      return;
+    }
+    const { bank, debits, credits } = settled.position;
+    const own = window.get(bank);
+    if (own?.debits !== debits || own.credits !== credits) {
+      this.#fault ??= `bank ${bank} settled ${debits} against ${credits} where ${own?.debits} against ${own?.credits} was booked`;
+    }
+    window.delete(bank);
+    const net = debits - credits;
+    if (net > 0n) this.#book(this.#reserves.get(`${bank}:${asset}`), "debitsPosted", net);
+    if (net < 0n) this.#book(this.#settlements.get(`${bank}:${asset}`), "creditsPosted", -net);
   }
 
   /** First account whose balances are others on the ledger; undefined if all agree. */
   difference(ledger: Pick<Ledger, "account">): string | undefined {
+    if (this.#fault !== undefined) return this.#fault;
     for (const [id, { book }] of this.#accounts) {
       const account = ledger.account(id);
       if (account === undefined) return `account ${id} is missing`;
@@ -112,8 +207,8 @@ export class BalanceReplay {
     this.#accounts.set(id, { owner, asset, book });
   }
 
-  #book(id: Id128, column: keyof Balances, amount: bigint): void {
-    const account = this.#accounts.get(id);
+  #book(id: Id128 | undefined, column: keyof Balances, amount: bigint): void {
+    const account = id === undefined ? undefined : this.#accounts.get(id);
     if (account !== undefined) account.book[column] += amount;
   }
 }

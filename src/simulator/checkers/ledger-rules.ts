@@ -10,14 +10,16 @@ import {
   genesisValidatorSet,
   hashResultLeaf,
   isSuccess,
+  makeValidatorSet,
   parseBatch,
   RESULT_CODES,
   treeHead,
 } from "../../formats/index.js";
-import { type Ledger, outcomeAt, outcomeCount } from "../../ledger/index.js";
-import { type Digest, toHex } from "../../primitives/index.js";
+import { type DecodedOutcome, type Ledger, outcomeAt, outcomeCount } from "../../ledger/index.js";
+import { type Digest, epoch as toEpoch, toHex } from "../../primitives/index.js";
 import type { StoreWrite } from "../../replica/index.js";
 import { BalanceReplay } from "./balance-replay.js";
+import { EpochRules } from "./epoch-rules.js";
 import { isDifference, ReferenceLedger } from "./reference-ledger.js";
 import type { Violations } from "./violations.js";
 
@@ -54,14 +56,17 @@ export class LedgerRules {
   #range: CompactRange = EMPTY_RANGE;
   readonly #early: { readonly height: number; readonly claim: Claim }[] = [];
   readonly #replay: BalanceReplay;
-  readonly #setHash: Digest;
-  /** Absent once a block orders a batch that nobody handed in. */
+  readonly #epochs: EpochRules;
+  /** Of the validators of the newest block's successor. */
+  #setHash: Digest;
+  /** Absent once a block orders a batch that nobody handed in, or one that it knows no rules for. */
   #reference: ReferenceLedger | undefined;
   /** By digest: the codes that its records should have got. */
   readonly codes = new Map<Digest, readonly number[]>();
 
   constructor(options: LedgerRulesOptions) {
     this.#options = options;
+    this.#epochs = new EpochRules(options.violations);
     this.#replay = new BalanceReplay(options.genesis);
     this.#reference = new ReferenceLedger(options.genesis);
     this.#setHash = genesisValidatorSet(sha256, options.genesis).hash;
@@ -101,7 +106,13 @@ export class LedgerRules {
     const parent = this.chain[this.chain.length - 1];
     const at = (): string => `height ${header.height}, view ${header.view}, proposer ${header.proposer}`;
     violations.check(header.parentHash === (parent?.hash ?? chainId), "SAFE-1: blocks are linked by hash", at);
-    violations.check(header.view > (parent?.header.view ?? 0), "SAFE-1: views ascend along the ledger", at);
+    const isNewEpoch = header.epoch > (parent?.header.epoch ?? 0);
+    violations.check(
+      isNewEpoch || header.view > (parent?.header.view ?? 0),
+      "SAFE-1: views ascend along the ledger",
+      at,
+    );
+    this.#epochs.extend(header, parent?.header);
     const before = parent?.header.timestamp ?? genesis.timestamp;
     violations.check(header.timestamp > before, "SAFE-6: timestamps ascend", at);
     violations.check(
@@ -118,10 +129,13 @@ export class LedgerRules {
       at,
     );
     violations.check(
-      header.chainId === chainId && header.valsetHash === this.#setHash && header.type === "NORMAL",
-      "SAFE-6: a block names its chain and set, and is of a type in force",
+      header.chainId === chainId && header.valsetHash === this.#setHash,
+      "SAFE-6: a block names its chain and the validators of its epoch",
       at,
     );
+    if (header.nextSet !== undefined) {
+      this.#setHash = makeValidatorSet(sha256, toEpoch(header.epoch + 1), header.nextSet).hash;
+    }
     this.#checkBatches(block, at);
     for (const { digest } of body) {
       const earlier = this.ordered.get(digest);
@@ -191,6 +205,7 @@ export class LedgerRules {
     }
     if (height !== this.#leaves.length + 1 || block === undefined) return;
     this.#firstResult(execution, bytes);
+    this.#epochs.executed(ledger.nextSet);
     this.#book(block, outcomes);
     this.#judge(block, outcomes);
     const difference = this.#replay.difference(ledger);
@@ -208,27 +223,29 @@ export class LedgerRules {
     }
   }
 
-  /** Every outcome is what the rules say of it, in their order, and there are no others (LEDG-4 … 19). */
+  /** Every outcome is what the rules say of it, in their order, and there are no others (LEDG-4 … 27). */
   #judge(block: Block, outcomes: Uint8Array): void {
     const { violations } = this.#options;
     const batches: Uint8Array[] = [];
     for (const { digest } of block.body) {
       const bytes = this.#options.batch(digest);
-      if (bytes === undefined) this.#reference = undefined;
+      if (bytes === undefined || this.#reference?.covers(bytes) !== true) this.#reference = undefined;
       else batches.push(bytes);
     }
     if (this.#reference === undefined) return;
     const { height, timestamp } = block.header;
     const expected = this.#reference.execute({ timestamp, batches });
     for (const [index, { digest }] of block.body.entries()) this.codes.set(digest, expected.codes[index] ?? []);
-    const count = outcomeCount(outcomes);
+    const found = Array.from({ length: outcomeCount(outcomes) }, (_, index) =>
+      outcomeAt(outcomes, index, (batch) => batches[batch] as Uint8Array),
+    ).filter((outcome) => outcome === undefined || !isGovernance(outcome));
     violations.check(
-      count === expected.outcomes.length,
-      "LEDG-19: one outcome for each id used, account opened and expiry",
-      () => `height ${height}: ${count} where ${expected.outcomes.length} are due`,
+      found.length === expected.outcomes.length,
+      "LEDG-19: one outcome for each id used, account opened, expiry and position settled",
+      () => `height ${height}: ${found.length} where ${expected.outcomes.length} are due`,
     );
     for (const [index, due] of expected.outcomes.entries()) {
-      const outcome = outcomeAt(outcomes, index, (batch) => batches[batch] as Uint8Array);
+      const outcome = found[index];
       const { code, participant, batchIndex, recordIndex, amount } = outcome ?? {};
       const isDue =
         (code === due.code || (isDifference(code ?? -1) && isDifference(due.code))) &&
@@ -256,3 +273,6 @@ export class LedgerRules {
     }
   }
 }
+
+const isGovernance = ({ subject }: DecodedOutcome): boolean =>
+  subject === "proposal" || subject === "ballot" || subject === "key";

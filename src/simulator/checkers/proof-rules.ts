@@ -1,17 +1,18 @@
-import { certificateScheme, sha256 } from "../../crypto/index.js";
+import { sha256 } from "../../crypto/index.js";
 import {
   blockHash,
   type CanonicalJson,
   canonicalJson,
   readHeader,
   type TrustedChain,
+  type ValidatorSet,
   verifyBalanceProofOn,
   verifyCertificate,
   verifyReceiptOn,
 } from "../../formats/index.js";
 import { decode, type Height, type Id128, utf8 } from "../../primitives/index.js";
-import { Queries } from "../../replica/index.js";
-import type { Consortium } from "../consortium.js";
+import { type OutcomeView, Queries } from "../../replica/index.js";
+import { type Consortium, trustedChain } from "../consortium.js";
 import type { SimulatedNode } from "../node.js";
 import type { LedgerRules } from "./ledger-rules.js";
 import type { Violations } from "./violations.js";
@@ -31,28 +32,33 @@ export class ProofRules {
   readonly #ledger: LedgerRules;
   readonly #violations: Violations;
   readonly #trusted: TrustedChain;
+  readonly #setOf: (epoch: number) => ValidatorSet | undefined;
   readonly #genesisBytes: Uint8Array;
 
-  constructor(consortium: Consortium, ledger: LedgerRules, violations: Violations) {
+  /** @param setOf validators of the epochs after the first */
+  constructor(
+    consortium: Consortium,
+    ledger: LedgerRules,
+    violations: Violations,
+    setOf: (epoch: number) => ValidatorSet | undefined,
+  ) {
     this.#consortium = consortium;
     this.#ledger = ledger;
     this.#violations = violations;
-    const { chainId, genesis, set } = consortium;
-    const scheme = certificateScheme(genesis.scheme);
-    const verifier = scheme.verifiers(set.members.map(({ publicKey }) => publicKey));
+    this.#setOf = setOf;
     this.#genesisBytes = genesisBytesOf(consortium);
-    this.#trusted = { chainId, name: genesis.name, set, verifier, sha256 };
+    this.#trusted = trustedChain(consortium);
   }
 
   /** @param isCertified whether the last results are claimed by a final header, so that all are to be proven */
   review(node: SimulatedNode, isCertified: boolean): void {
     const { replica, store } = node;
-    const { genesis, chainId, set } = this.#consortium;
+    const { genesis, chainId, candidates } = this.#consortium;
     if (replica === undefined || replica.executedHeight() === 0) return;
     const queries = new Queries({
-      ...{ replica, store, genesis, chainId, set, version: "1" },
+      ...{ replica, store, genesis, chainId, version: "1" },
       genesisBytes: this.#genesisBytes,
-      participant: set.members[node.index]?.participant as (typeof set.members)[0]["participant"],
+      participant: (candidates[node.index] as (typeof candidates)[number]).participant,
     });
     // Results on their way to the disk are read already, and proven only when they are there.
     const isWritten = queries.executedHeight() === replica.executedHeight();
@@ -78,8 +84,8 @@ export class ProofRules {
 
   #receipt(node: SimulatedNode, queries: Queries, height: Height, isCertified: boolean): void {
     const [item] = queries.outcomes(height, { from: 0, limit: 1 })?.items ?? [];
-    if (item === undefined || item.type === "account-opened") return;
-    const id: Id128 = item.type === "transfer" ? item.transfer.id : item.id;
+    const id = item === undefined ? undefined : idOf(item);
+    if (id === undefined) return;
     const answer = queries.receipt(id);
     if (answer.type !== "proven") {
       const detail = (): string => `${node.name}: no receipt of ${id} at ${height}: ${answer.type}`;
@@ -101,15 +107,31 @@ export class ProofRules {
       const header = decode(bytes, readHeader);
       return header.ok ? header.value.parentHash : undefined;
     });
+    const chain = finality === undefined ? undefined : this.#chainOf(finality.proof.commit.epoch);
     const isProven =
       finality !== undefined &&
+      chain !== undefined &&
       hashes[0] === finality.proof.commit.hash &&
       hashes.every((hash, at) => at === 0 || hash === parents[at - 1]) &&
       hashes[hashes.length - 1] === this.#ledger.chain[height - 1]?.hash &&
-      verifyCertificate(finality.proof.prepare, this.#trusted) &&
-      verifyCertificate(finality.proof.commit, this.#trusted);
+      verifyCertificate(finality.proof.prepare, chain) &&
+      verifyCertificate(finality.proof.commit, chain);
     this.#violations.check(isProven, FINALITY, () => `${node.name} at ${height}`);
   }
+
+  /** Keys and validators of an epoch. */
+  #chainOf(epoch: number): Pick<TrustedChain, "chainId" | "set" | "verifier"> | undefined {
+    const { chainId, set: first, verifierOf } = this.#trusted;
+    if (epoch === first.epoch) return this.#trusted;
+    const set = this.#setOf(epoch);
+    return set === undefined ? undefined : { chainId, set, verifier: verifierOf(set) };
+  }
+}
+
+/** Of what a receipt is asked by; accounts and settled windows have none. */
+function idOf(item: OutcomeView): Id128 | undefined {
+  if (item.type === "transfer") return item.transfer.id;
+  return "id" in item ? item.id : undefined;
 }
 
 /** Consortia are made once for many histories. */

@@ -12,6 +12,7 @@ import {
   ZERO_ID,
 } from "../../formats/index.js";
 import { type Id128, type ParticipantNumber, RECORD_BYTES } from "../../primitives/index.js";
+import { ReferenceWindows } from "./reference-windows.js";
 
 /** Bytes of a batch before its records, and of a record that its id is compared by: all but the id itself. */
 const BATCH_HEADER = 128;
@@ -63,10 +64,15 @@ interface Reservation extends Legs {
   readonly recordIndex: number;
 }
 
-/** Debited and credited accounts; the banks' settlement accounts follow where money crosses. */
+/** Debited and credited account, and how the banks settle where money crosses between them. */
 interface Legs {
-  readonly debits: readonly Account[];
-  readonly credits: readonly Account[];
+  readonly debit: Account | undefined;
+  readonly credit: Account | undefined;
+  /** Gross: money moves between the two settlement accounts with the customers'. Net: it counts into a window. */
+  readonly settles: "gross" | "net" | "not";
+  readonly payer: Account | undefined;
+  readonly payee: Account | undefined;
+  readonly fee: bigint;
 }
 
 interface Verdict extends Legs {
@@ -83,12 +89,21 @@ interface Place {
   readonly timestamp: number;
 }
 
-const NOWHERE: Omit<Verdict, "code"> = { amount: 0n, debits: [], credits: [], resolves: undefined };
+const NO_LEGS: Legs = {
+  debit: undefined,
+  credit: undefined,
+  settles: "not",
+  payer: undefined,
+  payee: undefined,
+  fee: 0n,
+};
+const NOWHERE: Omit<Verdict, "code"> = { ...NO_LEGS, amount: 0n, resolves: undefined };
 
 /**
- * The ledger's rules (LEDG-4 … 19, `src/ledger/index.ts`) once more, as plainly as they can be said: a record is
+ * The ledger's rules (LEDG-4 … 27, `src/ledger/index.ts`) once more, as plainly as they can be said: a record is
  * judged by everything that speaks against it, and the smallest code counts (LEDG-7). Shares record formats and code
- * numbers with the ledger and none of its code. Rails with daily limits are not covered.
+ * numbers with the ledger and none of its code. Limits by day or window, queues, holds and settle-sets are not covered
+ * (`covers`); what validators decide is left to the checkers of epochs, and changes nothing here.
  */
 export class ReferenceLedger {
   readonly #genesis: Genesis;
@@ -96,12 +111,15 @@ export class ReferenceLedger {
   readonly #used = new Map<Id128, Used>();
   /** By participant: transfers that are pending. */
   readonly #pendings = new Map<number, number>();
+  readonly #windows: ReferenceWindows;
+  #timestamp = 0;
   #outcomes: ExpectedOutcome[] = [];
   /** Takes back what a chain has done so far; undefined outside of chains. */
   #undo: (() => void)[] | undefined;
 
   constructor(genesis: Genesis) {
     this.#genesis = genesis;
+    this.#windows = new ReferenceWindows(genesis.rulebook);
     for (const { id, owner, asset, kind } of genesis.accounts)
       this.#open({ id, owner, asset, kind, limits: usualAccountFlags(kind) });
     for (const { debit, credit, amount } of genesis.funding) {
@@ -110,23 +128,43 @@ export class ReferenceLedger {
     }
   }
 
+  /** Whether the rules said here are all that a batch can meet. */
+  covers(bytes: Uint8Array): boolean {
+    const parsed = parseBatch(bytes);
+    if (!parsed.ok) return true;
+    const { kind, count } = parsed.header;
+    const { rails, screening } = this.#genesis.rulebook;
+    const isPlain = rails.every(
+      ({ accountDailyMaximum, bankWindowMaximum, onShortage }) =>
+        accountDailyMaximum === undefined && bankWindowMaximum === undefined && onShortage !== "queue",
+    );
+    if (kind === "settle_set" || screening !== undefined || !isPlain) return false;
+    if (kind !== "manage_accounts") return true;
+    const actions = Array.from({ length: count }, (_, index) => decodeAction(recordAt(bytes, index)).action);
+    return actions.every((action) => isAccountAction(action) || action === "cut_window");
+  }
+
   /**
    * Executes a block.
    *
-   * @returns all outcomes in order, and the codes of each batch, `undefined` where the batch was not read
+   * @returns all outcomes in order but those of governance, and the codes of each batch, `undefined` where the batch was
+   *   not read
    */
   execute(block: { readonly timestamp: number; readonly batches: readonly Uint8Array[] }): {
     readonly outcomes: readonly ExpectedOutcome[];
     readonly codes: readonly (readonly number[] | undefined)[];
   } {
     this.#outcomes = [];
+    this.#timestamp = block.timestamp;
     this.#expire(block.timestamp);
+    this.#windows.cutDue(block.timestamp);
+    this.#settleWindows();
     const codes: (readonly number[] | undefined)[] = block.batches.map(() => undefined);
     const headers = block.batches.map((bytes) => this.#readable(bytes));
     // An authority's orders come first, so that no payment overtakes a freeze (LEDG-4).
     for (const isFirst of [true, false]) {
       for (const [batchIndex, header] of headers.entries()) {
-        if (header === undefined || this.#goesFirst(header) !== isFirst) continue;
+        if (header === undefined || header.kind === "govern" || this.#goesFirst(header) !== isFirst) continue;
         codes[batchIndex] = this.#batch(header, block.batches[batchIndex] as Uint8Array, {
           batchIndex,
           timestamp: block.timestamp,
@@ -152,9 +190,7 @@ export class ReferenceLedger {
 
   #batch(header: BatchHeader, bytes: Uint8Array, at: Pick<Place, "batchIndex" | "timestamp">): number[] {
     const { kind, count, participant } = header;
-    const records = Array.from({ length: count }, (_, index) =>
-      bytes.slice(BATCH_HEADER + index * RECORD_BYTES, BATCH_HEADER + (index + 1) * RECORD_BYTES),
-    );
+    const records = Array.from({ length: count }, (_, index) => recordAt(bytes, index));
     const place = (recordIndex: number): Place => ({ ...at, participant, recordIndex });
     if (kind === "create_accounts") return records.map((record, index) => this.#openAccount(record, place(index)));
     if (kind === "manage_accounts") return records.map((record, index) => this.#manage(record, place(index)));
@@ -190,7 +226,7 @@ export class ReferenceLedger {
     const own = new Set<Id128>();
     let failed = isOpen ? records.length - 1 : -1;
     let reason: number = RESULT.linked_event_chain_open;
-    this.#undo = [];
+    this.#undo = [this.#windows.snapshot()];
     for (let index = 0; index < records.length && failed < 0; index += 1) {
       const record = records[index] as Uint8Array;
       const { id } = decodeTransfer(record);
@@ -249,15 +285,30 @@ export class ReferenceLedger {
     const fields = decodeTransfer(record);
     if (creatorOf(fields.id) !== participant) return RESULT.id_not_of_participant;
     if (fields.flags.includes("post_pending") || fields.flags.includes("void_pending")) {
-      if (fields.pendingId !== ZERO_ID && creatorOf(fields.pendingId) !== participant) return RESULT.not_authorised;
+      if (fields.pendingId !== ZERO_ID && !this.#mayResolve(participant, fields.pendingId))
+        return RESULT.not_authorised;
     } else {
       const debit = this.#accounts.get(fields.debitAccountId);
       const credit = this.#accounts.get(fields.creditAccountId);
-      const isRedemption = debit?.kind === "settlement" && credit?.kind === "issuance" && credit.owner === participant;
+      const isOfBank = debit?.kind === "settlement" || debit?.kind === "reserve";
+      const isRedemption = isOfBank && credit?.kind === "issuance" && credit.owner === participant;
       if (debit !== undefined && debit.owner !== participant && !isRedemption) return RESULT.not_authorised;
     }
     const used = this.#used.get(fields.id);
     return used === undefined ? undefined : repetitionOf(used, record);
+  }
+
+  /** Who reserved, or, where it has to accept, the beneficiary's bank; how it ended everybody is told (LEDG-15, LEDG-25). */
+  #mayResolve(participant: ParticipantNumber, id: Id128): boolean {
+    const { reservation, fate } = this.#used.get(id) ?? {};
+    if (fate !== undefined && fate !== "pending") return true;
+    if (reservation === undefined || this.#railOf(reservation.fields.rail)?.acceptance !== true)
+      return creatorOf(id) === participant;
+    return reservation.credit?.owner === participant;
+  }
+
+  #railOf(rail: number): Genesis["rulebook"]["rails"][number] | undefined {
+    return this.#genesis.rulebook.rails.find(({ number }) => number === rail);
   }
 
   #judgeInitiation(fields: Required<TransferFields>, { participant }: Place): Verdict {
@@ -265,7 +316,7 @@ export class ReferenceLedger {
     const say = (isWrong: boolean | undefined, code: number): void => void (isWrong === true && against.push(code));
     const { rulebook } = this.#genesis;
     const isPending = fields.flags.includes("pending");
-    const rail = rulebook.rails.find(({ number }) => number === fields.rail);
+    const rail = this.#railOf(fields.rail);
     const debit = this.#accounts.get(fields.debitAccountId);
     const credit = this.#accounts.get(fields.creditAccountId);
     let amount = BigInt(fields.amount);
@@ -275,12 +326,11 @@ export class ReferenceLedger {
     say(!rulebook.assets.some(({ number }) => number === fields.asset), RESULT.asset_not_found);
     say(rail === undefined, RESULT.rail_not_found);
     say(isPending && rail?.timeoutSecondsMax === 0, RESULT.rail_without_pending);
-    say(
-      isPending &&
-        rail !== undefined &&
-        (fields.timeoutSeconds === 0 || fields.timeoutSeconds > rail.timeoutSecondsMax),
-      RESULT.timeout_out_of_range,
-    );
+    const mustAccept = rail?.acceptance === true;
+    const longest = mustAccept ? (rail?.turnaroundSeconds ?? 0) : (rail?.timeoutSecondsMax ?? 0);
+    const isTimely = fields.timeoutSeconds <= longest && (mustAccept || fields.timeoutSeconds > 0);
+    say(mustAccept && !isPending, RESULT.acceptance_required);
+    say(isPending && rail !== undefined && !isTimely, RESULT.timeout_out_of_range);
     say(amount === 0n, RESULT.amount_must_not_be_zero);
     say(rail !== undefined && amount < BigInt(rail.minimum), RESULT.amount_below_rail_minimum);
     say(rail !== undefined && amount > BigInt(rail.maximum), RESULT.amount_above_rail_maximum);
@@ -290,35 +340,71 @@ export class ReferenceLedger {
     say(debit.asset !== fields.asset || credit.asset !== fields.asset, RESULT.asset_mismatch);
     const route = routeOf(debit, credit);
     say(route === "none", RESULT.kinds_not_allowed);
-    const [payer, payee] = [this.#settlementOf(debit), this.#settlementOf(credit)];
-    say(route === "across" && (payer === undefined || payee === undefined), RESULT.settlement_account_not_found);
+    const settles = route !== "across" ? "not" : rail?.settlement === "net" ? "net" : "gross";
+    const payer = this.#ofBank(debit, settles === "net" ? "reserve" : "settlement");
+    const payee = this.#ofBank(credit, "settlement");
+    const fee = settles === "not" ? 0n : BigInt(rail?.fee ?? 0);
+    const isPayerMissing = settles !== "not" && payer === undefined;
+    say(settles !== "not" && payee === undefined, RESULT.settlement_account_not_found);
+    say(isPayerMissing, settles === "net" ? RESULT.reserve_account_not_found : RESULT.settlement_account_not_found);
     say(debit.isClosed, RESULT.debit_account_closed);
     say(credit.isClosed, RESULT.credit_account_closed);
     say(debit.isFrozen, RESULT.debit_account_frozen);
-    say(route === "across" && payer?.isFrozen, RESULT.settlement_account_frozen);
+    say(settles === "gross" && payer?.isFrozen, RESULT.settlement_account_frozen);
+    say(settles === "net" && payer?.isFrozen, RESULT.reserve_account_frozen);
     say(
       isPending && (this.#pendings.get(participant) ?? 0) >= rulebook.participantCaps.pendings,
       RESULT.pendings_cap_exceeded,
     );
     if (fields.flags.includes("balancing_debit") && (debit.limits & 1) !== 0) {
-      const held = debit.creditsPosted - debit.debitsPosted - debit.debitsPending;
+      const owed = debit.kind === "reserve" ? this.#windows.exposure(debit.owner, debit.asset) : 0n;
+      const held = debit.creditsPosted - debit.debitsPosted - debit.debitsPending - owed;
       if (held < amount) amount = held;
       say(amount <= 0n || (rail !== undefined && amount < BigInt(rail.minimum)), RESULT.insufficient_funds);
     }
-    const debits = route === "across" && payer !== undefined ? [debit, payer] : [debit];
-    const credits = route === "across" && payee !== undefined ? [credit, payee] : [credit];
+    const leg = amount + fee;
     const isTooMuch =
-      debits.some((account) => account.debitsPosted + account.debitsPending + amount >= TOO_MUCH) ||
-      credits.some((account) => account.creditsPosted + account.creditsPending + amount >= TOO_MUCH);
+      debitsWith(debit, amount) >= TOO_MUCH ||
+      creditsWith(credit, amount) >= TOO_MUCH ||
+      (settles === "gross" && payer !== undefined && debitsWith(payer, leg) >= TOO_MUCH) ||
+      (settles === "gross" && payee !== undefined && creditsWith(payee, leg) >= TOO_MUCH);
     say(isTooMuch, RESULT.balance_overflow);
+    if (settles === "net") against.push(...this.#againstNet({ debit, credit, payer, payee }, leg, isPending));
+    const isReserveShort =
+      debit.kind === "reserve" && !holds(debit, amount + this.#windows.exposure(debit.owner, debit.asset));
+    say(isReserveShort, RESULT.insufficient_reserve);
     say((debit.limits & 1) !== 0 && !holds(debit, amount), RESULT.insufficient_funds);
     say(
       (credit.limits & 2) !== 0 && credit.creditsPosted + credit.creditsPending + amount > credit.debitsPosted,
       RESULT.exceeds_debits,
     );
-    say(route === "across" && payer !== undefined && !holds(payer, amount), RESULT.insufficient_liquidity);
+    say(settles === "gross" && payer !== undefined && !holds(payer, leg), RESULT.insufficient_liquidity);
     const code = against.length > 0 ? Math.min(...against) : isPending ? RESULT.reserved : RESULT.posted;
-    return { code, amount, debits, credits, resolves: undefined };
+    return { code, amount, debit, credit, settles, payer, payee, fee, resolves: undefined };
+  }
+
+  /** What speaks against counting a payment into the window, or reserving room for it (LEDG-22, LEDG-24). */
+  #againstNet(
+    { debit, credit, payer, payee }: Pick<Legs, "payer" | "payee"> & { debit: Account; credit: Account },
+    leg: bigint,
+    isPending: boolean,
+  ): number[] {
+    const against: number[] = [];
+    const { asset, owner: bank } = debit;
+    const { netDebitCaps = [], netDebitCapDefault } = this.#genesis.rulebook;
+    const exposure = isPending ? this.#windows.exposure(bank, asset) + leg : this.#windows.exposure(bank, asset, leg);
+    const named = netDebitCaps.find((cap) => cap.participant === bank && cap.asset === asset)?.cap;
+    const cap = named ?? netDebitCapDefault;
+    if (cap !== undefined && exposure > BigInt(cap)) against.push(RESULT.net_debit_cap_exceeded);
+    const outgoing = this.#windows.unsettled(bank, asset, "debits") + leg;
+    const incoming = this.#windows.unsettled(credit.owner, asset, "credits") + leg;
+    const isTooMuch =
+      outgoing >= TOO_MUCH / 2n ||
+      incoming >= TOO_MUCH / 2n ||
+      (payee !== undefined && creditsWith(payee, incoming) >= TOO_MUCH);
+    if (isTooMuch) against.push(RESULT.balance_overflow);
+    if (payer !== undefined && !holds(payer, exposure)) against.push(RESULT.insufficient_reserve);
+    return against;
   }
 
   #judgeResolution(fields: Required<TransferFields>, { timestamp }: Place): Verdict {
@@ -339,24 +425,25 @@ export class ReferenceLedger {
     if (fate === "expired" || reservation.deadline <= timestamp) return refused(RESULT.pending_transfer_expired);
     const against: number[] = [];
     const say = (isWrong: boolean | undefined, code: number): void => void (isWrong === true && against.push(code));
-    const { fields: first, debits, credits } = reservation;
+    const { fields: first, debit, credit, settles, payer, payee, fee } = reservation;
     const isOther = (said: Id128, was: Id128): boolean => said !== ZERO_ID && said !== was;
     say(isOther(fields.debitAccountId, first.debitAccountId), RESULT.pending_transfer_has_different_debit_account);
     say(isOther(fields.creditAccountId, first.creditAccountId), RESULT.pending_transfer_has_different_credit_account);
     say(fields.asset !== first.asset, RESULT.pending_transfer_has_different_asset);
     say(fields.rail !== first.rail, RESULT.pending_transfer_has_different_rail);
     const amount = BigInt(fields.amount) === 0n ? reservation.amount : BigInt(fields.amount);
-    const rail = this.#genesis.rulebook.rails.find(({ number }) => number === first.rail);
+    const rail = this.#railOf(first.rail);
     say(amount > reservation.amount, RESULT.exceeds_pending_amount);
     say(amount < reservation.amount && !(isPost && rail?.partialPost === true), RESULT.partial_amount_not_allowed);
-    say(isPost && debits[0]?.isFrozen, RESULT.debit_account_frozen);
-    say(isPost && debits[1]?.isFrozen, RESULT.settlement_account_frozen);
+    say(isPost && debit?.isFrozen, RESULT.debit_account_frozen);
+    say(isPost && settles === "gross" && payer?.isFrozen, RESULT.settlement_account_frozen);
+    say(isPost && settles === "net" && payer?.isFrozen, RESULT.reserve_account_frozen);
     const code = against.length > 0 ? Math.min(...against) : isPost ? RESULT.posted : RESULT.voided;
-    return { code, amount, debits, credits, resolves: used };
+    return { code, amount, debit, credit, settles, payer, payee, fee, resolves: used };
   }
 
   #perform(record: Uint8Array, verdict: Verdict, place: Place): void {
-    const { code, amount, resolves, debits, credits } = verdict;
+    const { code, amount, resolves, debit, credit, settles, payer, payee, fee } = verdict;
     const fields = decodeTransfer(record);
     if (resolves !== undefined) this.#release(resolves, code === RESULT.posted ? "posted" : "voided");
     if (code === RESULT.posted) this.#move(verdict, "Posted", amount);
@@ -364,8 +451,10 @@ export class ReferenceLedger {
     const used = this.#use(record, { code, isAction: false });
     if (code === RESULT.reserved) {
       const { participant, recordIndex, timestamp } = place;
-      const deadline = timestamp + fields.timeoutSeconds * 1_000;
-      used.reservation = { fields, amount, deadline, participant, recordIndex, debits, credits };
+      const turnaround = this.#railOf(fields.rail)?.turnaroundSeconds ?? 0;
+      const deadline = timestamp + (fields.timeoutSeconds === 0 ? turnaround : fields.timeoutSeconds) * 1_000;
+      const legs = { debit, credit, settles, payer, payee, fee };
+      used.reservation = { fields, amount, deadline, participant, recordIndex, ...legs };
       used.fate = "pending";
       this.#count(participant, 1);
     }
@@ -395,9 +484,41 @@ export class ReferenceLedger {
     }
   }
 
-  #move({ debits, credits }: Legs, state: "Posted" | "Pending", amount: bigint): void {
-    for (const account of debits) this.#add(account, `debits${state}`, amount);
-    for (const account of credits) this.#add(account, `credits${state}`, amount);
+  /** Below zero: back again, and the fee with it. */
+  #move(legs: Legs, state: "Posted" | "Pending", amount: bigint): void {
+    const { debit, credit, settles, payer, payee, fee } = legs;
+    this.#add(debit, `debits${state}`, amount);
+    this.#add(credit, `credits${state}`, amount);
+    const leg = amount < 0n ? amount - fee : amount + fee;
+    if (settles === "gross") {
+      this.#add(payer, `debits${state}`, leg);
+      this.#add(payee, `credits${state}`, leg);
+    }
+    if (settles !== "net" || debit === undefined || credit === undefined) return;
+    const between = { asset: debit.asset, payer: debit.owner, payee: credit.owner };
+    if (state === "Posted") this.#windows.count(between, leg, this.#timestamp);
+    else this.#windows.reserve(between, leg, this.#timestamp);
+  }
+
+  /** One outcome for each bank of a window, and one of the asset's issuer for the whole (LEDG-23). */
+  #settleWindows(): void {
+    const leave = (participant: number, amount: bigint): void =>
+      this.#leave(RESULT.settled, amount, {
+        participant: participant as ParticipantNumber,
+        batchIndex: BY_ITSELF,
+        recordIndex: 0,
+      });
+    for (const parts of this.#windows.settle()) {
+      for (const { asset, bank, net } of parts) {
+        const own = { owner: bank, asset };
+        if (net > 0n) this.#add(this.#ofBank(own, "reserve"), "debitsPosted", net);
+        if (net < 0n) this.#add(this.#ofBank(own, "settlement"), "creditsPosted", -net);
+        leave(bank, net < 0n ? -net : net);
+      }
+      const asset = parts[0]?.asset;
+      const issuance = [...this.#accounts.values()].find((each) => each.kind === "issuance" && each.asset === asset);
+      leave(issuance?.owner ?? 0, 0n);
+    }
   }
 
   #add(account: Account | undefined, column: Column, amount: bigint): void {
@@ -413,9 +534,9 @@ export class ReferenceLedger {
     this.#undo?.push(() => this.#pendings.set(participant, (this.#pendings.get(participant) ?? 0) - by));
   }
 
-  #settlementOf({ owner, asset }: Account): Account | undefined {
+  #ofBank({ owner, asset }: { readonly owner: number; readonly asset: number }, kind: string): Account | undefined {
     for (const account of this.#accounts.values()) {
-      if (account.kind === "settlement" && account.owner === owner && account.asset === asset && !account.isClosed)
+      if (account.kind === kind && account.owner === owner && account.asset === asset && !account.isClosed)
         return account;
     }
     return undefined;
@@ -453,30 +574,50 @@ export class ReferenceLedger {
     const account = this.#accounts.get(accountId);
     if (creatorOf(id) !== place.participant) return RESULT.id_not_of_participant;
     const isAuthority = this.#roleOf(place.participant) === "authority";
-    const isAllowed = action === "close" ? account === undefined || account.owner === place.participant : isAuthority;
+    const isOwner = account === undefined || account.owner === place.participant;
+    const isIssuers = isOwner && (account === undefined || account.kind === "issuance");
+    const isAllowed = action === "close" ? isOwner : isAuthority && (action !== "cut_window" || isIssuers);
     if (!isAllowed) return RESULT.not_authorised;
     const used = this.#used.get(id);
     if (used !== undefined) return repetitionOf(used, record);
-    const code = account === undefined ? RESULT.account_not_found : actionCode(account, action);
+    const code = account === undefined ? RESULT.account_not_found : this.#actionCode(account, action);
     if (code === RESULT.applied && account !== undefined) {
       if (action === "close") account.isClosed = true;
+      else if (action === "cut_window") this.#windows.cut(account.asset);
       else account.isFrozen = action === "freeze";
     }
     this.#use(record, { code, isAction: true });
     this.#leave(code, 0n, place);
     return code;
   }
+
+  #actionCode(account: Account, action: string): number {
+    if (account.isClosed) return RESULT.account_closed;
+    const { owner, asset, kind } = account;
+    if (action === "cut_window") return this.#windows.hasPayments(asset) ? RESULT.applied : RESULT.window_not_open;
+    if (action === "unfreeze") return account.isFrozen ? RESULT.applied : RESULT.account_not_frozen;
+    if (account.isFrozen) return RESULT.account_frozen;
+    if (action === "freeze") return RESULT.applied;
+    const { debitsPosted, creditsPosted, debitsPending, creditsPending } = account;
+    const isEmpty = debitsPosted === creditsPosted && debitsPending === 0n && creditsPending === 0n;
+    const isOwing =
+      (kind === "settlement" || kind === "reserve") &&
+      this.#windows.unsettled(owner, asset, "debits") + this.#windows.unsettled(owner, asset, "credits") > 0n;
+    return isEmpty && !isOwing ? RESULT.applied : RESULT.account_not_empty;
+  }
 }
 
-function actionCode(account: Account, action: "freeze" | "unfreeze" | "close"): number {
-  if (account.isClosed) return RESULT.account_closed;
-  if (action === "unfreeze") return account.isFrozen ? RESULT.applied : RESULT.account_not_frozen;
-  if (account.isFrozen) return RESULT.account_frozen;
-  if (action === "freeze") return RESULT.applied;
-  const { debitsPosted, creditsPosted, debitsPending, creditsPending } = account;
-  const isEmpty = debitsPosted === creditsPosted && debitsPending === 0n && creditsPending === 0n;
-  return isEmpty ? RESULT.applied : RESULT.account_not_empty;
-}
+const isAccountAction = (action: string): action is "freeze" | "unfreeze" | "close" =>
+  action === "freeze" || action === "unfreeze" || action === "close";
+
+const recordAt = (bytes: Uint8Array, index: number): Uint8Array =>
+  bytes.slice(BATCH_HEADER + index * RECORD_BYTES, BATCH_HEADER + (index + 1) * RECORD_BYTES);
+
+const debitsWith = ({ debitsPosted, debitsPending }: Account, more: bigint): bigint =>
+  debitsPosted + debitsPending + more;
+
+const creditsWith = ({ creditsPosted, creditsPending }: Account, more: bigint): bigint =>
+  creditsPosted + creditsPending + more;
 
 /** The participant whose number an id begins with. */
 const creatorOf = (id: Id128): number => Number.parseInt(id.slice(0, 8), 16);
@@ -510,9 +651,14 @@ function routeOf(debit: Account, credit: Account): "none" | "within" | "across" 
     case "customer clearing":
     case "clearing customer":
       return isSameOwner ? "within" : "none";
+    case "settlement reserve":
+    case "reserve settlement":
+      return isSameOwner ? "within" : "none";
     case "settlement settlement":
     case "settlement issuance":
     case "issuance settlement":
+    case "reserve issuance":
+    case "issuance reserve":
       return "within";
     default:
       return "none";

@@ -2,7 +2,7 @@ import { type AgreementMessage, type Block, decodeMessage, type Message } from "
 import { sha256 } from "../../crypto/index.js";
 import type { Certificate, VoteSubject } from "../../formats/index.js";
 import type { Digest, ValidatorIndex, View } from "../../primitives/index.js";
-import { type Contents, certificateKey, hasEntryInto } from "../store-contents.js";
+import { type Contents, certificateKey, hasEntryInto, isBehindHead } from "../store-contents.js";
 import type { Violations } from "./violations.js";
 
 /** What one honest validator has said in one view, over all its lives. */
@@ -19,7 +19,11 @@ interface ViewVotes {
   readonly timeouts: Set<number>;
 }
 
+const NOBODY: ReadonlySet<number> = new Set();
+
 export interface VoteRulesOptions {
+  /** Votes and certificates of other epochs are somebody else's to judge. */
+  readonly epoch: number;
   readonly validators: number;
   readonly isHonest: (validator: number) => boolean;
   readonly mayVote: (validator: number) => boolean;
@@ -57,6 +61,11 @@ export class VoteRules {
     return this.#blocks.get(hash);
   }
 
+  /** A block left a machine before anybody knew the validators of its epoch. */
+  learn(block: Block): void {
+    this.#blocks.set(block.hash, block);
+  }
+
   /** A frame leaves a machine. Broadcasts come as one frame to each peer and are read once. */
   frameLeft(from: ValidatorIndex, frame: Uint8Array, durable: Contents): void {
     if (this.#lastFrame?.frame === frame) return;
@@ -75,15 +84,28 @@ export class VoteRules {
   /**
    * A machine calls a block final: a quorum has to have committed to it, or to what it was told of together with it. Its
    * own COMMIT may be the last of them, and leave it only once it is on the disk.
+   *
+   * @param node its place among the validators; undefined where it only follows
    */
-  finalized(node: ValidatorIndex, last: Block): void {
+  finalized(node: ValidatorIndex | undefined, last: Block): void {
     const { view } = last.header;
-    const voters = this.#views.get(view)?.commits.get(last.hash);
-    const isOwnMissing = this.#options.mayVote(node) && voters?.has(node) !== true;
-    const count = (voters?.size ?? 0) + (isOwnMissing ? 1 : 0);
+    let voters = this.#votersFor(last);
+    // The end of an epoch may be final by an empty block behind it, which is never part of the ledger.
+    if (last.header.type === "CLOSING") {
+      for (const block of this.#blocks.values()) {
+        const others = block.header.closing?.hash === last.hash ? this.#votersFor(block) : NOBODY;
+        if (others.size > voters.size) voters = others;
+      }
+    }
+    const isOwnMissing = node !== undefined && this.#options.mayVote(node) && !voters.has(node);
+    const count = voters.size + (isOwnMissing ? 1 : 0);
     const rule = "SAFE-2: a final block has a quorum of COMMITs";
     const detail = (): string => `${node}, view ${view}: ${count} honest COMMITs`;
     this.#options.violations.check(count + this.#liars >= this.#quorum, rule, detail);
+  }
+
+  #votersFor({ header, hash }: Block): ReadonlySet<number> {
+    return this.#views.get(header.view)?.commits.get(hash) ?? NOBODY;
   }
 
   /** The message of the frame last seen to leave, so that nobody decodes it twice. */
@@ -150,9 +172,10 @@ export class VoteRules {
     const { record } = durable;
     const isCovered =
       record !== undefined &&
-      record.epoch === epoch &&
-      (record.view > view ||
-        (record.view === view &&
+      (record.epoch > epoch ||
+        (record.epoch === epoch && record.view > view) ||
+        (record.epoch === epoch &&
+          record.view === view &&
           (kind === "TIMEOUT"
             ? record.timedOut
             : record.hash === hash && (kind === "PREPARE" ? record.prepared : record.committed))));
@@ -160,13 +183,15 @@ export class VoteRules {
     violations.check(isCovered, "SAFE-4: the record is durable before the vote leaves", who);
     if (kind === "COMMIT") {
       const isHeld =
-        durable.certificates.has(certificateKey({ kind: "PREPARE", view, hash })) || (durable.head?.view ?? 0) >= view;
+        durable.certificates.has(certificateKey({ kind: "PREPARE", epoch, view, hash })) ||
+        isBehindHead(durable, { epoch, view });
       violations.check(isHeld, "SAFE-4: the PrepareQC is durable before the COMMIT", who);
     } else {
-      violations.check(hasEntryInto(durable, view), "SAFE-4: the entry certificate is durable", who);
+      violations.check(hasEntryInto(durable, { epoch, view }), "SAFE-4: the entry certificate is durable", who);
     }
     if (kind !== "PREPARE") return;
-    const isBlockHeld = durable.proposals.has(hash) || durable.heights.has(hash) || (durable.head?.view ?? 0) >= view;
+    const isBlockHeld =
+      durable.proposals.has(hash) || durable.heights.has(hash) || isBehindHead(durable, { epoch, view });
     violations.check(isBlockHeld, "SAFE-4: the block is durable before its PREPARE", who);
     for (const { digest } of this.#blocks.get(hash)?.body ?? []) {
       violations.check(durable.batches.has(digest), "SAFE-4: each batch is durable before the PREPARE", who);
@@ -223,6 +248,7 @@ export class VoteRules {
 
   /** No certificate without a quorum of distinct signers, and no honest signer who did not vote. */
   #certificate(from: ValidatorIndex, certificate: Certificate, durable: Contents): void {
+    if (certificate.epoch !== this.#options.epoch) return;
     const { kind, view, hash, signers } = certificate;
     const key = `${kind}:${view}:${hash}:${signers}`;
     if (this.#checkedCertificates.has(key)) return;

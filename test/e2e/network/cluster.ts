@@ -16,7 +16,7 @@ import {
   startNetwork,
 } from "../../../src/network/index.js";
 import { STREAM_WINDOW_BYTES } from "../../../src/network/limits.js";
-import { type Digest, validatorIndex } from "../../../src/primitives/index.js";
+import { type Digest, participantNumber } from "../../../src/primitives/index.js";
 import type { Channel } from "../../../src/replica/index.js";
 
 export const CHAIN = "5a".repeat(32) as Digest;
@@ -68,7 +68,7 @@ export async function makePeers(count: number): Promise<PeerOptions[]> {
   const ports = await freePorts(count);
   return Promise.all(
     ports.map(async (port, index) => ({
-      index: validatorIndex(index),
+      participant: participantNumber(index),
       name: `bank-${index}`,
       networkKey: (await networkKeyFromSeed(seed(index))).publicKey,
       addresses: [`/ip4/127.0.0.1/tcp/${port}`],
@@ -87,7 +87,7 @@ export async function startMember(options: {
   const changes: { peer: number; connected: boolean }[] = [];
   const network = await startNetwork({
     chainId: options.chainId ?? CHAIN,
-    self: validatorIndex(options.self),
+    self: participantNumber(options.self),
     networkSeed: seed(options.self),
     peers: options.peers,
     listen: options.peers[options.self]?.addresses ?? [],
@@ -106,7 +106,7 @@ export async function startMember(options: {
 
 /** What a member knows of one peer. */
 export function peerOf(member: Member, index: number): PeerInfo {
-  const info = member.network.peers().find((peer) => peer.index === index);
+  const info = member.network.peers().find((peer) => peer.participant === index);
   if (info === undefined) throw new Error(`no peer ${index}`);
   return info;
 }
@@ -117,7 +117,7 @@ export const violations = (member: Member): NetworkEvent[] =>
   member.events.filter((event) => event.type === "violation");
 
 export function send(member: Member, to: number, channel: Channel, frame: Uint8Array): boolean {
-  return member.network.send(validatorIndex(to), channel, frame);
+  return member.network.send(participantNumber(to), channel, frame);
 }
 
 /** Waits until a condition holds; only a test that hangs reaches the limit. */

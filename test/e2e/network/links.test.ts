@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
 import { CHANNEL_ORDER } from "../../../src/network/frames.js";
 import { DEFAULT_LIMITS, NetworkError, type NetworkLimits, type PeerOptions } from "../../../src/network/index.js";
-import { validatorIndex } from "../../../src/primitives/index.js";
+import { participantNumber } from "../../../src/primitives/index.js";
 import type { Channel } from "../../../src/replica/index.js";
 import { isConnected, type Member, makePeers, peerOf, send, startMember, until, violations } from "./cluster.js";
 
@@ -21,7 +21,7 @@ async function start(
 
 async function startAll(count: number, limits: Partial<NetworkLimits> = {}): Promise<Member[]> {
   const peers = await makePeers(count);
-  const members = await Promise.all(peers.map((peer) => start(peers, peer.index, limits)));
+  const members = await Promise.all(peers.map((peer) => start(peers, peer.participant, limits)));
   await until(
     () => members.every((member) => member.network.peers().every((peer) => peer.connected)),
     "everybody is connected",
@@ -187,7 +187,7 @@ describe("links between validators", () => {
 
   test("a disconnected peer is refused for the time given, then let in again", async () => {
     const [first, second] = (await startAll(2)) as [Member, Member];
-    first.network.disconnect(validatorIndex(1), 300);
+    first.network.disconnect(participantNumber(1), 300);
     const disconnectedAt = performance.now();
     expect(send(first, 1, "sync", new Uint8Array(1))).toBe(false);
     await until(() => isConnected(first, 1) && isConnected(second, 0), "the link is back");

@@ -18,7 +18,11 @@ export type FullTransfer = Required<TransferFields>;
 export type Batch =
   | { readonly kind: "transfers"; readonly from: number; readonly list: readonly FullTransfer[] }
   | { readonly kind: "openings"; readonly from: number; readonly list: readonly Required<AccountFields>[] }
-  | { readonly kind: "actions"; readonly from: number; readonly list: readonly Required<ActionFields>[] };
+  | {
+      readonly kind: "actions";
+      readonly from: number;
+      readonly list: readonly Required<Omit<ActionFields, "priority">>[];
+    };
 
 interface Account {
   readonly owner: number;
@@ -40,6 +44,18 @@ interface Pending {
   readonly deadline: number;
   readonly day: number;
   readonly by: number;
+  readonly fee: bigint;
+  /** Number of the window of its initiation. */
+  readonly window: number;
+}
+
+/** Who paid whom: sums by "payer/payee". */
+interface Window {
+  readonly asset: number;
+  readonly number: number;
+  openedAt: number;
+  closedAt: number;
+  readonly rows: Map<string, bigint>;
 }
 
 interface Seen {
@@ -53,6 +69,9 @@ interface Books {
   readonly seen: Map<string, Seen>;
   readonly pendings: Map<string, Pending>;
   readonly sent: Map<string, bigint>;
+  /** By asset. */
+  readonly open: Map<number, Window>;
+  closed: Window[];
 }
 
 const LIMIT = 2n ** 64n;
@@ -61,7 +80,14 @@ const ZERO = "0".repeat(32);
 export class ReferenceModel {
   readonly #rulebook: Rulebook;
   readonly #roles: ReadonlyMap<number, string>;
-  #books: Books = { accounts: new Map(), seen: new Map(), pendings: new Map(), sent: new Map() };
+  #books: Books = {
+    accounts: new Map(),
+    seen: new Map(),
+    pendings: new Map(),
+    sent: new Map(),
+    open: new Map(),
+    closed: [],
+  };
   #timestamp = 0;
   leaves = 0;
 
@@ -86,6 +112,8 @@ export class ReferenceModel {
     this.#timestamp = timestamp;
     this.leaves = 0;
     this.#expire();
+    this.#cutDue();
+    this.#settle();
     const results: string[][] = batches.map(() => []);
     const isFirst = (batch: Batch): boolean => batch.kind === "actions" && this.#roles.get(batch.from) === "authority";
     for (const turn of [true, false]) {
@@ -104,6 +132,11 @@ export class ReferenceModel {
 
   get nextDeadline(): number | undefined {
     const deadlines = [...this.#books.pendings.values()].map(({ deadline }) => deadline);
+    for (const { closedAt } of this.#books.closed.slice(0, 1)) deadlines.push(closedAt);
+    for (const window of this.#books.open.values()) {
+      const time = this.#dueTime(window);
+      if (time !== undefined && window.rows.size > 0) deadlines.push(time);
+    }
     return deadlines.length === 0 ? undefined : Math.min(...deadlines);
   }
 
@@ -114,6 +147,112 @@ export class ReferenceModel {
       this.#resolve(id, "expired", 0n);
       this.leaves += 1;
     }
+  }
+
+  /** The first moment after the first initiation at which the scheme's clock shows a window time. */
+  #dueTime({ openedAt }: Window): number | undefined {
+    if (openedAt === 0) return undefined;
+    const offset = this.#rulebook.schemeDayOffsetSeconds * 1_000;
+    const day = Math.floor((openedAt + offset) / 86_400_000);
+    const moments = [day, day + 1].flatMap((each) =>
+      (this.#rulebook.windowTimes ?? []).map((seconds) => each * 86_400_000 + seconds * 1_000 - offset),
+    );
+    return moments.find((moment) => moment > openedAt);
+  }
+
+  #cutDue(): void {
+    const due = [...this.#books.open.values()].filter(
+      (window) => (this.#dueTime(window) ?? Infinity) <= this.#timestamp,
+    );
+    due.sort((left, right) => left.asset - right.asset);
+    for (const window of due) this.#cut(window.asset);
+  }
+
+  #cut(asset: number): void {
+    const window = this.#books.open.get(asset) as Window;
+    window.closedAt = this.#timestamp;
+    if (window.rows.size > 0) this.#books.closed.push(window);
+    this.#books.open.set(asset, { asset, number: window.number + 1, openedAt: 0, closedAt: 0, rows: new Map() });
+  }
+
+  #settle(): void {
+    for (const window of this.#books.closed) {
+      const banks = new Set([...window.rows.keys()].flatMap((pair) => pair.split("/").map(Number)));
+      let sum = 0n;
+      for (const bank of banks) {
+        const net = netOf(window, bank);
+        sum += net;
+        if (net > 0n) (this.#own(bank, window.asset, "reserve") as Account).debitsPosted += net;
+        if (net < 0n) (this.#own(bank, window.asset, "settlement") as Account).creditsPosted -= net;
+      }
+      if (sum !== 0n) throw new Error("net positions do not sum to zero");
+      this.leaves += banks.size + 1;
+    }
+    this.#books.closed = [];
+  }
+
+  /** What a bank may have to pay. */
+  exposure(bank: number, asset: number, more = 0n): bigint {
+    const part = (window: Window, extra = 0n): bigint => {
+      const net = netOf(window, bank) + extra;
+      return net > 0n ? net : 0n;
+    };
+    let sum = more;
+    const open = this.#books.open.get(asset);
+    if (open !== undefined) sum = part(open, more);
+    for (const window of this.#books.closed) if (window.asset === asset) sum += part(window);
+    for (const pending of this.#books.pendings.values()) {
+      if (this.#leg(pending.record) !== "net" || pending.record.asset !== asset) continue;
+      if (this.#account(pending.record.debitAccountId).owner === bank) sum += pending.amount + pending.fee;
+    }
+    return sum;
+  }
+
+  /** All that a bank has paid or got on net rails and that is not settled, pending transfers included. */
+  #unsettled(bank: number, asset: number, side: "payer" | "payee"): bigint {
+    let sum = 0n;
+    const open = this.#books.open.get(asset);
+    const windows = [...this.#books.closed.filter((window) => window.asset === asset), ...(open ? [open] : [])];
+    for (const window of windows) {
+      for (const [pair, paid] of window.rows) {
+        if (Number(pair.split("/")[side === "payer" ? 0 : 1]) === bank) sum += paid;
+      }
+    }
+    for (const pending of this.#books.pendings.values()) {
+      if (this.#leg(pending.record) !== "net" || pending.record.asset !== asset) continue;
+      const account = side === "payer" ? pending.record.debitAccountId : pending.record.creditAccountId;
+      if (this.#account(account).owner === bank) sum += pending.amount + pending.fee;
+    }
+    return sum;
+  }
+
+  #own(owner: number, asset: number, kind: string): Account | undefined {
+    return [...this.#books.accounts.values()].find(
+      (account) => account.kind === kind && account.owner === owner && account.asset === asset && !account.closed,
+    );
+  }
+
+  #leg(record: FullTransfer): "none" | "gross" | "net" {
+    const debit = this.#books.accounts.get(record.debitAccountId);
+    const credit = this.#books.accounts.get(record.creditAccountId);
+    const isAcross = debit?.kind === "customer" && credit?.kind === "customer" && debit.owner !== credit.owner;
+    if (!isAcross) return "none";
+    return this.#rail(record.rail)?.settlement === "net" ? "net" : "gross";
+  }
+
+  #fee(record: FullTransfer): bigint {
+    return this.#leg(record) === "none" ? 0n : BigInt(this.#rail(record.rail)?.fee ?? 0);
+  }
+
+  #openNumber(asset: number): number {
+    return this.#books.open.get(asset)?.number ?? 1;
+  }
+
+  #initiate(asset: number): Window {
+    const window = this.#books.open.get(asset) ?? { asset, number: 1, openedAt: 0, closedAt: 0, rows: new Map() };
+    if (window.openedAt === 0) window.openedAt = this.#timestamp;
+    this.#books.open.set(asset, window);
+    return window;
   }
 
   #batch(batch: Batch): string[] {
@@ -194,11 +333,12 @@ export class ReferenceModel {
     const found: ResultName[] = [];
     if (participantOfId(record.id) !== from) found.push("id_not_of_participant");
     if (record.flags.includes("post_pending") || record.flags.includes("void_pending")) {
-      if (record.pendingId !== ZERO && participantOfId(record.pendingId) !== from) found.push("not_authorised");
+      if (record.pendingId !== ZERO && !this.#mayResolve(from, record.pendingId)) found.push("not_authorised");
     } else {
       const debit = this.#books.accounts.get(record.debitAccountId);
       const credit = this.#books.accounts.get(record.creditAccountId);
-      const redeems = debit?.kind === "settlement" && credit?.kind === "issuance" && credit.owner === from;
+      const isBanks = debit?.kind === "settlement" || debit?.kind === "reserve";
+      const redeems = isBanks && credit?.kind === "issuance" && credit.owner === from;
       if (debit !== undefined && debit.owner !== from && !redeems) found.push("not_authorised");
     }
     const seen = this.#books.seen.get(record.id);
@@ -207,6 +347,16 @@ export class ReferenceModel {
       else found.push(seen.success ? "exists" : "id_already_failed");
     }
     return found;
+  }
+
+  #mayResolve(from: number, id: string): boolean {
+    const isOwn = participantOfId(id as FullTransfer["id"]) === from;
+    const state = this.#books.seen.get(id)?.state ?? "none";
+    if (state === "none") return isOwn;
+    if (state !== "pending") return true;
+    const { record } = this.#books.pendings.get(id) as Pending;
+    if (this.#rail(record.rail)?.acceptance !== true) return isOwn;
+    return this.#account(record.creditAccountId).owner === from;
   }
 
   #initiationFaults(from: number, record: FullTransfer): ResultName[] {
@@ -220,9 +370,11 @@ export class ReferenceModel {
     if (!this.#rulebook.assets.some(({ number }) => number === record.asset)) found.push("asset_not_found");
     if (rail === undefined) found.push("rail_not_found");
     else {
+      const longest = rail.acceptance === true ? (rail.turnaroundSeconds ?? 0) : rail.timeoutSecondsMax;
+      const isNamed = record.timeoutSeconds > 0 || rail.acceptance === true;
+      if (!isPending && rail.acceptance === true) found.push("acceptance_required");
       if (isPending && rail.timeoutSecondsMax === 0) found.push("rail_without_pending");
-      else if (isPending && (record.timeoutSeconds === 0 || record.timeoutSeconds > rail.timeoutSecondsMax))
-        found.push("timeout_out_of_range");
+      else if (isPending && (!isNamed || record.timeoutSeconds > longest)) found.push("timeout_out_of_range");
       if (asked < BigInt(rail.minimum)) found.push("amount_below_rail_minimum");
       if (asked > BigInt(rail.maximum)) found.push("amount_above_rail_maximum");
     }
@@ -243,11 +395,18 @@ export class ReferenceModel {
     const isWithin = debit.owner === credit.owner;
     const route = `${debit.kind} ${credit.kind}${isWithin ? " within" : ""}`;
     const within = ["customer customer", "customer clearing", "clearing customer"].map((pair) => `${pair} within`);
+    within.push("settlement reserve within", "reserve settlement within");
     const anywhere = ["settlement settlement", "settlement issuance", "issuance settlement"];
+    anywhere.push("reserve issuance", "issuance reserve");
     const isAllowed =
       within.includes(route) || anywhere.includes(route.replace(" within", "")) || route === "customer customer";
     if (!isAllowed) found.push("kinds_not_allowed");
-    if (route === "customer customer") {
+    if (this.#leg(record) === "net") {
+      const reserve = this.#own(debit.owner, record.asset, "reserve");
+      if (this.#own(credit.owner, record.asset, "settlement") === undefined) found.push("settlement_account_not_found");
+      if (reserve === undefined) found.push("reserve_account_not_found");
+      if (reserve?.frozen === true) found.push("reserve_account_frozen");
+    } else if (route === "customer customer") {
       const [mine, theirs] = this.#settlements(record);
       if (mine === undefined || theirs === undefined) found.push("settlement_account_not_found");
       if (mine?.frozen === true) found.push("settlement_account_frozen");
@@ -271,17 +430,46 @@ export class ReferenceModel {
     if (rail.accountDailyMaximum !== undefined && sent + amount > BigInt(rail.accountDailyMaximum))
       found.push("account_daily_limit_exceeded");
     const [mine, theirs] = this.#settlements(record);
-    const debits = mine === undefined ? [debit] : [debit, mine];
-    const credits = theirs === undefined ? [credit] : [credit, theirs];
-    if (debits.some((account) => account.debitsPending + account.debitsPosted + amount >= LIMIT))
+    const leg = amount + this.#fee(record);
+    const overflows = (pending: bigint, posted: bigint, more: bigint): boolean => pending + posted + more >= LIMIT;
+    if (overflows(debit.debitsPending, debit.debitsPosted, amount)) found.push("balance_overflow");
+    if (overflows(credit.creditsPending, credit.creditsPosted, amount)) found.push("balance_overflow");
+    if (mine !== undefined && overflows(mine.debitsPending, mine.debitsPosted, leg)) found.push("balance_overflow");
+    if (theirs !== undefined && overflows(theirs.creditsPending, theirs.creditsPosted, leg))
       found.push("balance_overflow");
-    if (credits.some((account) => account.creditsPending + account.creditsPosted + amount >= LIMIT))
-      found.push("balance_overflow");
+    if (this.#leg(record) === "net") found.push(...this.#netFaults(record, amount, leg));
+    if (debit.kind === "reserve" && available(debit) - this.exposure(debit.owner, debit.asset) < amount)
+      found.push("insufficient_reserve");
     if (isLimited(debit) && available(debit) < amount) found.push("insufficient_funds");
     if (credit.flags.includes("credits_must_not_exceed_debits")) {
       if (credit.creditsPending + credit.creditsPosted + amount > credit.debitsPosted) found.push("exceeds_debits");
     }
-    if (mine !== undefined && available(mine) < amount) found.push("insufficient_liquidity");
+    if (mine !== undefined && available(mine) < leg) found.push("insufficient_liquidity");
+    return found;
+  }
+
+  #netFaults(record: FullTransfer, amount: bigint, leg: bigint): ResultName[] {
+    const found: ResultName[] = [];
+    const { asset } = record;
+    const payer = this.#account(record.debitAccountId).owner;
+    const payee = this.#account(record.creditAccountId).owner;
+    const maximum = this.#rail(record.rail)?.bankWindowMaximum;
+    const sent = this.#books.sent.get(`bank ${payer}/${asset}/${record.rail}/${this.#openNumber(asset)}`) ?? 0n;
+    if (maximum !== undefined && sent + amount > BigInt(maximum)) found.push("bank_window_limit_exceeded");
+    const isPending = record.flags.includes("pending");
+    const exposure = isPending ? this.exposure(payer, asset) + leg : this.exposure(payer, asset, leg);
+    const { netDebitCaps = [], netDebitCapDefault } = this.#rulebook;
+    const named = netDebitCaps.find((entry) => entry.participant === payer && entry.asset === asset)?.cap;
+    const cap = named ?? netDebitCapDefault;
+    if (cap !== undefined && exposure > BigInt(cap)) found.push("net_debit_cap_exceeded");
+    if (this.#unsettled(payer, asset, "payer") + leg >= LIMIT / 2n) found.push("balance_overflow");
+    const incoming = this.#unsettled(payee, asset, "payee") + leg;
+    if (incoming >= LIMIT / 2n) found.push("balance_overflow");
+    const settlement = this.#own(payee, asset, "settlement");
+    if (settlement !== undefined && settlement.creditsPending + settlement.creditsPosted + incoming >= LIMIT)
+      found.push("balance_overflow");
+    const reserve = this.#own(payer, asset, "reserve");
+    if (reserve !== undefined && available(reserve) < exposure) found.push("insufficient_reserve");
     return found;
   }
 
@@ -290,7 +478,8 @@ export class ReferenceModel {
     const asked = BigInt(record.amount);
     const debit = this.#account(record.debitAccountId);
     if (!record.flags.includes("balancing_debit") || !isLimited(debit)) return asked;
-    const there = available(debit);
+    const owed = debit.kind === "reserve" ? this.exposure(debit.owner, debit.asset) : 0n;
+    const there = available(debit) - owed;
     return there < 0n ? 0n : there < asked ? there : asked;
   }
 
@@ -318,10 +507,13 @@ export class ReferenceModel {
     if (record.rail !== pending.record.rail) found.push("pending_transfer_has_different_rail");
     const amount = BigInt(record.amount);
     if (amount > pending.amount) found.push("exceeds_pending_amount");
-    const mayBePart = isPost && this.#rail(record.rail)?.partialPost === true;
+    const mayBePart = isPost && this.#rail(pending.record.rail)?.partialPost === true;
     if (amount !== 0n && amount < pending.amount && !mayBePart) found.push("partial_amount_not_allowed");
     if (isPost && this.#account(pending.record.debitAccountId).frozen) found.push("debit_account_frozen");
     if (isPost && this.#settlements(pending.record)[0]?.frozen === true) found.push("settlement_account_frozen");
+    const { owner, asset } = this.#account(pending.record.debitAccountId);
+    if (isPost && this.#leg(pending.record) === "net" && this.#own(owner, asset, "reserve")?.frozen === true)
+      found.push("reserve_account_frozen");
     return found;
   }
 
@@ -341,44 +533,56 @@ export class ReferenceModel {
       const amount = this.#amount(record);
       const key = `${record.debitAccountId}/${record.rail}/${this.#day()}`;
       this.#books.sent.set(key, (this.#books.sent.get(key) ?? 0n) + amount);
-      this.#move(record, result === "reserved" ? "Pending" : "Posted", amount);
-      const deadline = this.#timestamp + record.timeoutSeconds * 1_000;
+      const fee = this.#fee(record);
+      this.#move(record, result === "reserved" ? "Pending" : "Posted", amount, fee);
+      const window = this.#openNumber(record.asset);
+      if (this.#leg(record) === "net") {
+        this.#initiate(record.asset);
+        const bank = `bank ${this.#account(record.debitAccountId).owner}/${record.asset}/${record.rail}/${window}`;
+        this.#books.sent.set(bank, (this.#books.sent.get(bank) ?? 0n) + amount);
+      }
+      const seconds =
+        record.timeoutSeconds === 0 ? (this.#rail(record.rail)?.turnaroundSeconds ?? 0) : record.timeoutSeconds;
+      const deadline = this.#timestamp + seconds * 1_000;
       if (result === "reserved")
-        this.#books.pendings.set(record.id, { record, amount, deadline, day: this.#day(), by: from });
+        this.#books.pendings.set(record.id, { record, amount, deadline, day: this.#day(), by: from, fee, window });
     }
     this.#books.seen.set(record.id, seen);
   }
 
   #resolve(id: string, state: "posted" | "voided" | "expired", posted: bigint): void {
-    const { record, amount, day } = this.#books.pendings.get(id) as Pending;
-    this.#move(record, "Pending", -amount);
-    if (posted > 0n) this.#move(record, "Posted", posted);
+    const { record, amount, day, fee, window } = this.#books.pendings.get(id) as Pending;
+    this.#move(record, "Pending", -amount, -fee);
+    if (posted > 0n) this.#move(record, "Posted", posted, fee);
+    const bank = `bank ${this.#account(record.debitAccountId).owner}/${record.asset}/${record.rail}/${window}`;
+    if (this.#books.sent.has(bank)) {
+      this.#books.sent.set(bank, (this.#books.sent.get(bank) as bigint) - (amount - posted));
+    }
     const key = `${record.debitAccountId}/${record.rail}/${day}`;
     this.#books.sent.set(key, (this.#books.sent.get(key) ?? 0n) - (amount - posted));
     (this.#books.seen.get(id) as Seen).state = state;
     this.#books.pendings.delete(id);
   }
 
-  #move(record: FullTransfer, phase: "Pending" | "Posted", amount: bigint): void {
+  #move(record: FullTransfer, phase: "Pending" | "Posted", amount: bigint, fee: bigint): void {
     const [mine, theirs] = this.#settlements(record);
-    for (const account of [this.#account(record.debitAccountId), mine])
-      if (account !== undefined) account[`debits${phase}`] += amount;
-    for (const account of [this.#account(record.creditAccountId), theirs])
-      if (account !== undefined) account[`credits${phase}`] += amount;
+    this.#account(record.debitAccountId)[`debits${phase}`] += amount;
+    this.#account(record.creditAccountId)[`credits${phase}`] += amount;
+    if (mine !== undefined) mine[`debits${phase}`] += amount + fee;
+    if (theirs !== undefined) theirs[`credits${phase}`] += amount + fee;
+    if (phase === "Pending" || this.#leg(record) !== "net") return;
+    const { rows } = this.#initiate(record.asset);
+    const [payer, payee] = [record.debitAccountId, record.creditAccountId].map((id) => this.#account(id).owner);
+    rows.set(`${payer}/${payee}`, (rows.get(`${payer}/${payee}`) ?? 0n) + amount + fee);
   }
 
-  /** Settlement accounts of both banks, where the transfer goes from customer to customer across banks. */
+  /** Settlement accounts of both banks, where settlement money moves with the customers'. */
   #settlements(record: FullTransfer): [Account | undefined, Account | undefined] {
     const debit = this.#books.accounts.get(record.debitAccountId);
     const credit = this.#books.accounts.get(record.creditAccountId);
-    const isAcross = debit?.kind === "customer" && credit?.kind === "customer" && debit.owner !== credit.owner;
-    if (!isAcross) return [undefined, undefined];
-    const of = (owner: number): Account | undefined =>
-      [...this.#books.accounts.values()].find(
-        (account) =>
-          account.kind === "settlement" && account.owner === owner && account.asset === record.asset && !account.closed,
-      );
-    return [of(debit.owner), of(credit.owner)];
+    if (debit === undefined || credit === undefined || this.#leg(record) !== "gross") return [undefined, undefined];
+    const { asset } = record;
+    return [this.#own(debit.owner, asset, "settlement"), this.#own(credit.owner, asset, "settlement")];
   }
 
   #open(from: number, fields: Required<AccountFields>): string {
@@ -391,7 +595,7 @@ export class ReferenceModel {
       [...accounts.values()].find(({ kind, asset }) => kind === "issuance" && asset === fields.asset)?.owner ?? from;
     const may = isCustomers
       ? role === "bank" && fields.owner === from
-      : role === "authority" && issuer === from && (fields.kind === "settlement" || fields.owner === from);
+      : role === "authority" && issuer === from && (fields.kind !== "issuance" || fields.owner === from);
     if (!may) found.push("not_authorised");
     const old = accounts.get(fields.id);
     if (old !== undefined) {
@@ -405,9 +609,12 @@ export class ReferenceModel {
     if (!this.#rulebook.assets.some(({ number }) => number === fields.asset)) found.push("asset_not_found");
     if (this.#roles.get(fields.owner) !== (fields.kind === "issuance" ? "authority" : "bank"))
       found.push("owner_not_found");
-    const fixed = { settlement: "debits_must_not_exceed_credits", issuance: "credits_must_not_exceed_debits" };
-    if ((fields.kind === "settlement" || fields.kind === "issuance") && fields.flags.join() !== fixed[fields.kind])
+    const limited = "debits_must_not_exceed_credits";
+    const fixed = { settlement: limited, reserve: limited, issuance: "credits_must_not_exceed_debits" };
+    if (!isCustomers && fields.flags.join() !== fixed[fields.kind as keyof typeof fixed])
       found.push("flags_not_allowed");
+    if (fields.kind === "reserve" && this.#own(fields.owner, fields.asset, "reserve") !== undefined)
+      found.push("reserve_account_exists");
     const mine = [...accounts.values()].filter(({ owner }) => owner === fields.owner);
     const hasSettlement = mine.some(
       ({ kind, asset, closed }) => kind === "settlement" && asset === fields.asset && !closed,
@@ -420,12 +627,14 @@ export class ReferenceModel {
     return "applied";
   }
 
-  #act(from: number, fields: Required<ActionFields>): string {
+  #act(from: number, fields: Required<Omit<ActionFields, "priority">>): string {
     const found: ResultName[] = [];
     const account = this.#books.accounts.get(fields.accountId);
     if (participantOfId(fields.id) !== from) found.push("id_not_of_participant");
     if (fields.action !== "close" && this.#roles.get(from) !== "authority") found.push("not_authorised");
     if (fields.action === "close" && account !== undefined && account.owner !== from) found.push("not_authorised");
+    const isIssuers = account?.kind === "issuance" && account.owner === from;
+    if (fields.action === "cut_window" && account !== undefined && !isIssuers) found.push("not_authorised");
     const content = JSON.stringify(fields);
     const seen = this.#books.seen.get(fields.id);
     if (seen !== undefined) {
@@ -436,7 +645,15 @@ export class ReferenceModel {
     if (account === undefined) found.push("account_not_found");
     else {
       if (account.closed) found.push("account_closed");
-      if (account.frozen && fields.action !== "unfreeze") found.push("account_frozen");
+      if (account.frozen && fields.action !== "unfreeze" && fields.action !== "cut_window")
+        found.push("account_frozen");
+      const hasPayments = (this.#books.open.get(account.asset)?.rows.size ?? 0) > 0;
+      if (fields.action === "cut_window" && !hasPayments) found.push("window_not_open");
+      const isBanks = account.kind === "settlement" || account.kind === "reserve";
+      const isOwing = (["payer", "payee"] as const).some(
+        (side) => this.#unsettled(account.owner, account.asset, side) > 0n,
+      );
+      if (fields.action === "close" && isBanks && isOwing) found.push("account_not_empty");
       if (!account.frozen && fields.action === "unfreeze") found.push("account_not_frozen");
       const isEmpty =
         account.debitsPending === 0n && account.creditsPending === 0n && account.debitsPosted === account.creditsPosted;
@@ -448,6 +665,7 @@ export class ReferenceModel {
     this.#books.seen.set(fields.id, { content, success: result === "applied", state: "none" });
     if (result !== "applied" || account === undefined) return result;
     if (fields.action === "close") account.closed = true;
+    else if (fields.action === "cut_window") this.#cut(account.asset);
     else account.frozen = fields.action === "freeze";
     return result;
   }
@@ -482,6 +700,17 @@ const emptyAccount = (fields: Pick<Account, "owner" | "asset" | "kind" | "flags"
   creditsPending: 0n,
   creditsPosted: 0n,
 });
+
+/** What a bank owes in a window; below zero: what it gets. */
+const netOf = (window: Window, bank: number): bigint => {
+  let net = 0n;
+  for (const [pair, sum] of window.rows) {
+    const [payer, payee] = pair.split("/").map(Number);
+    if (payer === bank) net += sum;
+    if (payee === bank) net -= sum;
+  }
+  return net;
+};
 
 const isLimited = (account: Account): boolean => account.flags.includes("debits_must_not_exceed_credits");
 const available = (account: Account): bigint => account.creditsPosted - account.debitsPosted - account.debitsPending;

@@ -9,10 +9,19 @@ import {
   type Event,
   LAN_TIMING,
   type Recovered,
+  type SelfProving,
+  type Succession,
   step,
 } from "../../../src/consensus/index.js";
 import { sha256 } from "../../../src/crypto/index.js";
-import { bitmapOf, type Claim, makeValidatorSet, type ValidatorSet } from "../../../src/formats/index.js";
+import {
+  bitmapOf,
+  type Claim,
+  type EpochClose,
+  makeValidatorSet,
+  type Successor,
+  type ValidatorSet,
+} from "../../../src/formats/index.js";
 import {
   type Digest,
   epoch,
@@ -38,15 +47,20 @@ export const claimAt = (at: number): Claim => ({
   stateRoot: digest("state"),
 });
 
+/** Validator of these tests with an index that stays, whatever its place in a set. */
+export const bank = (index: number): Successor => ({
+  participant: participantNumber(index + 1),
+  name: `BANK${index}`,
+  publicKey: utf8(`key ${index}`),
+  networkKey: digest(`network ${index}`),
+  addresses: [],
+});
+
 export const setOf = (n: number): ValidatorSet =>
   makeValidatorSet(
     sha256,
     epoch(0),
-    Array.from({ length: n }, (_, index) => ({
-      participant: participantNumber(index + 1),
-      name: `BANK${index}`,
-      publicKey: utf8(`key ${index}`),
-    })),
+    Array.from({ length: n }, (_, index) => bank(index)),
   );
 
 const FRESH: Recovered = {
@@ -71,7 +85,8 @@ export function core(self: number, n = 4, recovered: Partial<Recovered> = {}, at
   return createAgreement({
     chainId: CHAIN,
     set: setOf(n),
-    self: self as ValidatorIndex,
+    self: self < n ? (self as ValidatorIndex) : undefined,
+    ownKeys: [toHex(utf8(`key ${self}`))],
     timing: { ...LAN_TIMING, maxIdleMs: Number.POSITIVE_INFINITY },
     recovered: { ...FRESH, ...recovered },
     at,
@@ -97,6 +112,10 @@ export class CoreCluster {
   readonly sent: { readonly from: number; readonly to: number; readonly message: AgreementMessage }[] = [];
   readonly effects: { readonly by: number; readonly effect: Effect }[] = [];
   readonly down = new Set<number>();
+  /** What executing the block at a height tells about validators to come. */
+  succession: (by: number, at: number) => Succession | undefined = () => undefined;
+  /** What ended each epoch, as the first core found it final. */
+  readonly closes = new Map<number, EpochClose>();
   /** Drops a message where it returns false. */
   passes: (from: number, to: number, message: AgreementMessage) => boolean = () => true;
   /** Virtual milliseconds that a message takes, 1 at the least. */
@@ -104,12 +123,14 @@ export class CoreCluster {
   now = 0;
   #queue: { readonly at: number; readonly from: number; readonly to: number; readonly message: AgreementMessage }[] =
     [];
+  #fetched: { readonly at: number; readonly to: number; readonly blocks: readonly Block[] }[] = [];
   #timers: { readonly at: number; readonly to: number; readonly event: Event }[] = [];
 
-  constructor(n = 4) {
-    this.cores = Array.from({ length: n }, (_, index) => core(index, n));
+  /** @param followers cores beyond the validators of the first epoch */
+  constructor(n = 4, followers = 0) {
+    this.cores = Array.from({ length: n + followers }, (_, index) => core(index, n));
     this.finalized = this.cores.map(() => []);
-    for (let index = 0; index < n; index += 1)
+    for (let index = 0; index < n + followers; index += 1)
       this.#timers.push({ at: LAN_TIMING.tickMs, to: index, event: { type: "tick" } });
   }
 
@@ -152,12 +173,49 @@ export class CoreCluster {
       case "persist-final":
         this.finalized[by]?.push(...effect.blocks);
         for (const block of effect.blocks) {
-          const claim = claimAt(block.header.height);
-          this.feed(by, { type: "executed", claim, eventful: block.body.length > 0, nextDeadline: undefined });
+          this.execute(by, block);
         }
+        if (effect.close !== undefined && !this.closes.has(effect.close.header.epoch))
+          this.closes.set(effect.close.header.epoch, effect.close);
         return;
+      case "send-close": {
+        const close = this.closes.get(effect.epoch);
+        if (close !== undefined)
+          this.#send(by, { type: "send", to: effect.to, message: { type: "epoch-close", close } });
+        return;
+      }
+      case "fetch-blocks": {
+        const found: Block[] = [];
+        for (let hash = effect.hash; ; ) {
+          const block = this.#find(hash);
+          if (block === undefined) break;
+          found.push(block);
+          hash = block.header.parentHash;
+        }
+        if (found.length > 0) this.#fetched.push({ at: this.now + 2, to: by, blocks: found });
+        return;
+      }
       default:
     }
+  }
+
+  /** Executes a finalised block at once; a test may put it off. */
+  execute: (by: number, block: Block) => void = (by, { header, body }) =>
+    this.feed(by, {
+      type: "executed",
+      claim: claimAt(header.height),
+      eventful: body.length > 0,
+      nextDeadline: undefined,
+      succession: this.succession(by, header.height),
+    });
+
+  #find(hash: Digest): Block | undefined {
+    for (const [index, state] of this.cores.entries()) {
+      if (this.down.has(index)) continue;
+      const block = state.blocks.get(hash) ?? this.finalized[index]?.find((final) => final.hash === hash);
+      if (block !== undefined) return block;
+    }
+    return undefined;
   }
 
   /** Lets virtual time pass. */
@@ -167,13 +225,10 @@ export class CoreCluster {
       this.now += 1;
       const delivered = this.#queue.filter(({ at }) => at <= this.now);
       this.#queue = this.#queue.filter(({ at }) => at > this.now);
-      for (const { from, to, message } of delivered) {
-        this.feed(to, {
-          type: "received",
-          from: from as ValidatorIndex,
-          message: message as Admitted<AgreementMessage>,
-        });
-      }
+      for (const { from, to, message } of delivered) this.#deliver(from, to, message);
+      const fetched = this.#fetched.filter(({ at }) => at <= this.now);
+      this.#fetched = this.#fetched.filter(({ at }) => at > this.now);
+      for (const { to, blocks } of fetched) this.feed(to, { type: "blocks-fetched", blocks, proof: undefined });
       const due = this.#timers.filter((timer) => timer.at <= this.now);
       this.#timers = this.#timers.filter((timer) => timer.at > this.now);
       for (const { to, event } of due) {
@@ -187,8 +242,32 @@ export class CoreCluster {
     return this.cores.map((state) => state.head.height);
   }
 
+  /** Place of a core in the set that another one follows. */
+  #placeOf(index: number, state: AgreementState): ValidatorIndex | undefined {
+    const place = state.setting.set.members.findIndex(({ participant }) => participant === index + 1);
+    return place < 0 ? undefined : (place as ValidatorIndex);
+  }
+
+  #deliver(from: number, to: number, message: AgreementMessage): void {
+    const state = this.cores[to] as AgreementState;
+    const place = this.#placeOf(from, state);
+    if (place !== undefined) {
+      this.feed(to, { type: "received", from: place, message: message as Admitted<AgreementMessage> });
+      return;
+    }
+    // What a replica does with those who are no validators of its epoch.
+    if (message.type === "status" && message.status.epoch < state.setting.set.epoch) {
+      const close = this.closes.get(message.status.epoch);
+      if (close !== undefined)
+        this.#queue.push({ at: this.now + 1, from: to, to: from, message: { type: "epoch-close", close } });
+    }
+    if (message.type === "epoch-close") this.feed(to, { type: "learned", message: message as Admitted<SelfProving> });
+  }
+
   #send(by: number, effect: Extract<Effect, { type: "send" }>): void {
-    const receivers = effect.to === "all" ? this.cores.map((_, index) => index) : [effect.to];
+    const { members } = (this.cores[by] as AgreementState).setting.set;
+    const receivers =
+      effect.to === "all" ? this.cores.map((_, index) => index) : [(members[effect.to]?.participant ?? 1) - 1];
     for (const to of receivers) {
       if (to === by || this.down.has(to) || !this.passes(by, to, effect.message)) continue;
       this.sent.push({ from: by, to, message: effect.message });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Block } from "../../../src/consensus/index.js";
+import { closingVerdict } from "../../../src/consensus/succession.js";
 import { batchesFault, headerFault, justificationFault, repetitionFault } from "../../../src/consensus/validity.js";
 import type { Certificate, Header, VoteKind } from "../../../src/formats/index.js";
 import {
@@ -11,7 +12,7 @@ import {
   view,
   ZERO_DIGEST,
 } from "../../../src/primitives/index.js";
-import { batch, CHAIN, claimAt, core, digest, GENESIS_TIME } from "./core-cluster.js";
+import { bank, batch, CHAIN, claimAt, core, digest, GENESIS_TIME } from "./core-cluster.js";
 
 const state = core(0);
 const certificate = (kind: VoteKind, at: number, hash = digest("parent")): Certificate => ({
@@ -28,7 +29,8 @@ const PARENT = {
   hash: digest("parent"),
   timestamp: GENESIS_TIME,
   executed: claimAt(6),
-};
+  type: "NORMAL",
+} as const;
 const block = (changes: Partial<Header> = {}, body: Block["body"] = []): Block => ({
   hash: digest("block"),
   body,
@@ -52,6 +54,51 @@ const block = (changes: Partial<Header> = {}, body: Block["body"] = []): Block =
   },
 });
 const reference = (name: string, size = 320): Block["body"][number] => ({ digest: digest(name), size });
+
+describe("EPOCH-2, EPOCH-3: types", () => {
+  const SET = [0, 1, 2, 3].map(bank);
+  const CLOSED = { ...PARENT, type: "CLOSING", nextSet: SET } as const;
+  const closing = { hash: PARENT.hash, height: PARENT.height };
+  const drain = { type: "DRAIN", executed: PARENT.executed, nextSet: SET, closing } as const;
+  const DRAINED = {
+    ...PARENT,
+    type: "DRAIN",
+    nextSet: SET,
+    closing: { hash: digest("C"), height: height(7) },
+  } as const;
+
+  test("a fresh claim may close, and a DRAIN block follows that one or another DRAIN block", () => {
+    expect(headerFault(state, block({ type: "CLOSING", nextSet: SET }), PARENT)).toBeUndefined();
+    expect(headerFault(state, block(drain), CLOSED)).toBeUndefined();
+    expect(headerFault(state, block({ ...drain, closing: DRAINED.closing }), DRAINED)).toBeUndefined();
+  });
+
+  test.each([
+    ["NORMAL", block(), /DRAIN/],
+    ["CLOSING again", block({ type: "CLOSING", nextSet: SET }), /DRAIN/],
+    ["DRAIN with batches", block(drain, [reference("b")]), /batches/],
+    ["DRAIN with a claim of its own", block({ ...drain, executed: claimAt(8) }), /claim/],
+    ["DRAIN for another block", block({ ...drain, closing: { ...closing, hash: digest("other") } }), /another CLOSING/],
+    ["DRAIN at another height", block({ ...drain, closing: { ...closing, height: height(8) } }), /another CLOSING/],
+    ["DRAIN with another next set", block({ ...drain, nextSet: [0, 1, 2, 4].map(bank) }), /next set/],
+  ])("behind a CLOSING block: %s is refused", (_name, candidate, sentence) => {
+    expect(headerFault(state, candidate, CLOSED)).toMatch(sentence);
+  });
+
+  test("a voting filter: the claim alone decides the type, and with it the set", () => {
+    const own = core(0);
+    own.succession = { epoch: epoch(1), decidedAt: height(8), validators: SET };
+    const verdict = (changes: Partial<Header>): string => closingVerdict(own, block(changes).header);
+    expect(verdict({ executed: claimAt(7) })).toBe("vote");
+    expect(verdict({ executed: claimAt(7), type: "CLOSING", nextSet: SET })).toBe("refuse");
+    expect(verdict({ executed: claimAt(8) })).toBe("refuse");
+    expect(verdict({ executed: claimAt(8), type: "CLOSING", nextSet: SET })).toBe("vote");
+    expect(verdict({ executed: claimAt(9), type: "CLOSING", nextSet: SET })).toBe("vote");
+    expect(verdict({ executed: claimAt(8), type: "CLOSING", nextSet: [1, 2, 3, 4].map(bank) })).toBe("refuse");
+    own.succession = { epoch: epoch(0), decidedAt: height(1), validators: SET };
+    expect(verdict({ executed: claimAt(8) })).toBe("vote");
+  });
+});
 
 describe("SAFE-5: justification", () => {
   test("a parent's certificate and one skip for each view between are enough", () => {
@@ -103,8 +150,8 @@ describe("SAFE-6: validity", () => {
       block({ executed: { ...claimAt(6), stateRoot: digest("x") } }),
       /other roots/,
     ],
-    ["a closing block", block({ type: "CLOSING" }), /closing/],
-    ["a drain block", block({ type: "DRAIN" }), /closing/],
+    ["a closing block with an inherited claim", block({ type: "CLOSING", executed: claimAt(6) }), /inherited/],
+    ["a drain block where no epoch ends", block({ type: "DRAIN" }), /DRAIN/],
     [
       "attack 82: too many batches",
       block(

@@ -132,6 +132,7 @@ describe("checkBatchRecords", () => {
     create_transfers: encoded(encodeTransfer({ ...transfer, flags: [] }, defaults)),
     create_accounts: encoded(encodeAccount({ id: id(SBI, 1), kind: "customer" }, defaults)),
     manage_accounts: encoded(encodeAction({ id: id(SBI, 1), accountId: id(SBI, 2), action: "freeze" })),
+    settle_set: new Uint8Array(128).fill(7, 0, 16),
   };
   const check = (kind: BatchKind, at: number, value: number) => {
     const record = (good[kind] as Uint8Array).slice();
@@ -151,13 +152,14 @@ describe("checkBatchRecords", () => {
     ["create_accounts", 26, 4, "unknown_flag"],
     ["create_accounts", 27, 1, "unknown_flag"],
     ["create_accounts", 24, 0, "unknown_kind"],
-    ["create_accounts", 24, 5, "unknown_kind"],
+    ["create_accounts", 24, 6, "unknown_kind"],
     ["create_accounts", 16, 0, "owner_zero"],
     ...[49, 51, 52, 127].map(
       (at) => ["manage_accounts", at, 1, "reserved_bytes_set"] as [BatchKind, number, number, string],
     ),
     ["manage_accounts", 48, 0, "unknown_action"],
-    ["manage_accounts", 48, 4, "unknown_action"],
+    ["manage_accounts", 48, 8, "unknown_action"],
+    ...[16, 31, 127].map((at) => ["settle_set", at, 1, "reserved_bytes_set"] as [BatchKind, number, number, string]),
   ])("%s: byte %i = %i is %s", (kind, at, value, fault) => {
     expect(check(kind, at, value)).toEqual({ index: 1, fault });
   });
@@ -183,6 +185,7 @@ describe("checkBatchRecords", () => {
           create_transfers: decodeTransfer,
           create_accounts: decodeAccount,
           manage_accounts: decodeAction,
+          settle_set: (bytes: Uint8Array) => bytes.slice(0, 16),
         }[kind];
         if (fault === undefined) expect(decode?.(changed)).not.toEqual(decode?.(record));
       }
@@ -237,11 +240,11 @@ describe("result codes", () => {
       "reserved",
       "voided",
       "expired",
+      ...["settled", "queued", "held", "released", "returned", "proposed", "activated", "lapsed", "not_activated"],
       "applied",
     ]);
     expect(RESULT_CODES.filter(({ code }) => isBatchLevel(code)).map(({ name }) => name)).toEqual([
       "batch_malformed",
-      "kind_not_supported",
       "key_not_registered",
       "key_out_of_scope",
     ]);

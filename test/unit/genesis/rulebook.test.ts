@@ -1,12 +1,40 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { parseRulebook } from "../../../src/genesis/index.js";
+import { parseRulebook, rulebookDifferences, rulebookProblems } from "../../../src/genesis/index.js";
 
 const DEFAULT = readFileSync("config/rulebook.default.yaml", "utf8");
 
 describe("rulebooks", () => {
-  test.each(["config/rulebook.default.yaml", "config/examples/rulebook.czk.yaml"])("%s is sound", (file) => {
-    expect(parseRulebook(readFileSync(file, "utf8"))).toMatchObject({ ok: true });
+  test.each([
+    "config/rulebook.default.yaml",
+    "config/source.yaml",
+    "config/india-2025.yaml",
+    "config/examples/rulebook.czk.yaml",
+  ])("%s is sound", (file) => {
+    const parsed = parseRulebook(readFileSync(file, "utf8"));
+    expect(parsed).toMatchObject({ ok: true });
+    expect(parsed.ok && rulebookProblems(parsed.rulebook)).toEqual([]);
+  });
+
+  test("the source's values: immediate to ₹2,00,000, UPI ₹1,00,000 an account and day, hourly net windows", () => {
+    const parsed = parseRulebook(readFileSync("config/source.yaml", "utf8"));
+    const { rails, windowTimes } = parsed.ok ? parsed.rulebook : { rails: [], windowTimes: [] };
+    expect(rails.find(({ name }) => name === "IMPS")?.maximum).toBe("20000000");
+    expect(rails.find(({ name }) => name === "UPI")?.accountDailyMaximum).toBe("10000000");
+    expect(rails.find(({ settlement }) => settlement === "net")?.name).toBe("NACH");
+    expect(windowTimes).toEqual(Array.from({ length: 24 }, (_, hour) => hour * 3_600));
+  });
+
+  test("differences are named by number, whatever the order of the lists", () => {
+    const parsed = parseRulebook(DEFAULT);
+    const before = (parsed as Extract<typeof parsed, { ok: true }>).rulebook;
+    const rails = [...before.rails].reverse().map((rail) => (rail.number === 1 ? { ...rail, maximum: "5" } : rail));
+    const { windowTimes: _, ...rest } = before;
+    expect(rulebookDifferences(before, { ...rest, rails })).toEqual([
+      { member: "rail 1: maximum", before: "20000000", after: "5" },
+      { member: "windowTimes", before: JSON.stringify(before.windowTimes), after: undefined },
+    ]);
+    expect(rulebookDifferences(before, before)).toEqual([]);
   });
 
   test("immediate payments go to ₹2,00,000, and UPI to ₹1,00,000 an account and day", () => {

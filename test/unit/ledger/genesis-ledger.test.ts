@@ -41,6 +41,8 @@ describe("genesis", () => {
     expect(ledger.height).toBe(0);
     expect(ledger.conservation()[0]).toEqual({
       asset: INR,
+      owed: 0n,
+      due: 0n,
       debitsPending: 0n,
       creditsPending: 0n,
       debitsPosted: 300_000n,

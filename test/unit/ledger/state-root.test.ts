@@ -201,7 +201,7 @@ describe("LEDG-20: the state root", () => {
     const full = pages.find(({ key, bytes }) => key === 2 ** 32 && bytes.length > 0);
     expect(restore(pages.filter((page) => page !== full))).toThrow(StatePagesError);
     expect(restore([])).toThrow(StatePagesError);
-    for (const key of [15 * 2 ** 32, 16 * 2 ** 32, -1, 0.5, Number.NaN]) {
+    for (const key of [16 * 2 ** 32, -1, 0.5, Number.NaN]) {
       expect(restore([...pages, { key, bytes: new Uint8Array(64) }])).toThrow(StatePagesError);
     }
     expect(restore(pages.map(({ key, bytes }) => ({ key, bytes: bytes.subarray(1) })))).toThrow(StatePagesError);

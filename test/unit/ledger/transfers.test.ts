@@ -217,7 +217,7 @@ describe("rights", () => {
     expect(run.transfer(SBI, ...records)).toEqual(["posted", "posted"]);
   });
 
-  test("LEDG-2, LEDG-3: kinds not in force, foreign chains and malformed bytes get one code, not an exception", () => {
+  test("LEDG-2, LEDG-3: foreign chains, a settle-set of no validator and malformed bytes get one code, not an exception", () => {
     const run = Run.of();
     const good = transfers(SBI, [pay(1)]);
     const foreign = { ...good, bytes: good.bytes.slice() };
@@ -230,8 +230,8 @@ describe("rights", () => {
     expect(run.block([foreign, reserved, govern, settle, short, good]).results).toEqual([
       ["batch_malformed"],
       ["batch_malformed"],
-      ["kind_not_supported"],
-      ["kind_not_supported"],
+      ["batch_malformed"],
+      ["not_authorised"],
       ["batch_malformed"],
       ["posted"],
     ]);

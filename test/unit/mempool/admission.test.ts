@@ -53,9 +53,9 @@ describe("what is admitted", () => {
   });
 
   test("the header comes with the verdict", () => {
-    const verdict = testPool().pool.admit(batch({ participant: 3, kind: "govern" }).bytes, CLIENT, NOW);
+    const verdict = testPool().pool.admit(batch({ participant: 3 }).bytes, CLIENT, NOW);
     expect(verdict).toMatchObject({
-      header: { kind: "govern", count: 1, chainId: CHAIN, participant: 3, publicKey: keysOf(3).publicKey },
+      header: { kind: "create_transfers", count: 1, chainId: CHAIN, participant: 3, publicKey: keysOf(3).publicKey },
     });
   });
 

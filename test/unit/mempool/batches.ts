@@ -7,15 +7,15 @@ import {
   equalBytes,
   participantNumber,
   RECORD_BYTES,
-  validatorIndex,
 } from "../../../src/primitives/index.js";
 
 export const CHAIN = "11".repeat(32) as Digest;
 export const OTHER_CHAIN = "22".repeat(32) as Digest;
 export const NOW = { wall: 1_000_000, finalizedTimestamp: 990_000 };
 export const CLIENT = { type: "client" } as const;
-export const pushedBy = (peer: number) => ({ type: "peer", peer: validatorIndex(peer), requested: false }) as const;
-export const requestedFrom = (peer: number) => ({ type: "peer", peer: validatorIndex(peer), requested: true }) as const;
+export const pushedBy = (peer: number) => ({ type: "peer", peer: participantNumber(peer), requested: false }) as const;
+export const requestedFrom = (peer: number) =>
+  ({ type: "peer", peer: participantNumber(peer), requested: true }) as const;
 
 /** The registered key of a participant. */
 export const keysOf = (participant: number) => ed25519.keysFromSeed(new Uint8Array(32).fill(participant));

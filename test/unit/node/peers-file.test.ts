@@ -28,7 +28,7 @@ describe("addresses of other validators as seen from here", () => {
   });
 
   test.each([
-    ["YES: [/ip4/10.0.0.7/tcp/26600]", '"YES" is no validator in genesis.json'],
+    ["YES: [/ip4/10.0.0.7/tcp/26600]", '"YES" is no participant in genesis.json'],
     ["SBI: []", '"SBI" needs a list of 1 to 8 addresses'],
     ["SBI: /ip4/10.0.0.7/tcp/26600", '"SBI" needs a list of 1 to 8 addresses'],
     ["SBI: [10.0.0.7:26600]", '"SBI" has an address that is not like /ip4/10.0.0.1/tcp/26600'],

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Message } from "../../../src/consensus/index.js";
-import type { Digest, Height, ValidatorIndex, View } from "../../../src/primitives/index.js";
+import type { Digest, Height, ParticipantNumber, View } from "../../../src/primitives/index.js";
 import type { FinalBlock, Store } from "../../../src/replica/index.js";
 import { Serving } from "../../../src/replica/serving.js";
 import { type Simulation, simulate } from "../../../src/simulator/index.js";
@@ -41,7 +41,7 @@ function serving(): Serving {
 const finalBlock = (at: number): FinalBlock =>
   (simulation.nodes[0] as Simulation["nodes"][0]).store.block(at as Height) as FinalBlock;
 const newestHash = (): Digest => finalBlock(simulation.height).hash;
-const PEER = 1 as ValidatorIndex;
+const PEER = 1 as ParticipantNumber;
 const REQUESTS = 10_000;
 /** What one peer may make us look up between two ticks, and the last request that was let through; a hash takes two. */
 const LOOKUPS_MAX = 2 * (2_048 + 256);
@@ -73,7 +73,7 @@ describe("attack 83: a peer that is catching up for ever", () => {
     const server = serving();
     const request = { type: "get-range", from: 1 as Height, count: 256 } as const;
     for (let at = 0; at < REQUESTS; at += 1) server.answer(PEER, request);
-    const [answer] = server.answer(2 as ValidatorIndex, request);
+    const [answer] = server.answer(2 as ParticipantNumber, request);
     expect(answer).toMatchObject({ type: "range" });
     expect(answer?.type === "range" ? answer.blocks.length : 0).toBeGreaterThan(0);
   });

@@ -60,9 +60,9 @@ describe("the table of methods", () => {
     (table.get(name) as Method).result.parse(JSON.parse(JSON.stringify(answer)));
   });
 
-  test("what is planned and not built does not exist", () => {
+  test("what is not in the table does not exist", () => {
     const { table } = setUp();
-    for (const name of ["settlement_getWindow", "gov_propose", "gov_vote"]) expect(table.has(name)).toBe(false);
+    for (const name of ["ledger_mint", "gov_decree", "__proto__"]) expect(table.has(name)).toBe(false);
   });
 
   test("the OpenRPC document has every method with its parameters, result and errors", async () => {
@@ -286,7 +286,7 @@ describe("proofs", () => {
 });
 
 describe("access", () => {
-  const token = (...scopes: ("submit" | "read" | "admin")[]) => ({ type: "token", scopes }) as const;
+  const token = (...scopes: ("submit" | "read" | "admin" | "govern")[]) => ({ type: "token", scopes }) as const;
 
   test.each([
     ["read", { type: "anonymous" }, true, undefined],
@@ -297,6 +297,8 @@ describe("access", () => {
     ["submit", { type: "unknown-token" }, true, "unauthorized"],
     ["submit", token("read"), true, "forbidden"],
     ["submit", token("read", "submit"), true, undefined],
+    ["govern", token("submit"), true, "forbidden"],
+    ["govern", token("govern"), false, undefined],
   ] as const)("scope %s for %j with open reads %s: %s", (scope, authentication, openReads, code) => {
     expect(accessFault({ scope }, authentication, openReads)?.data?.["code"]).toBe(code);
   });
@@ -304,6 +306,11 @@ describe("access", () => {
   test("what the node signs needs a token; what a bank signed itself does not", () => {
     const { table } = setUp();
     const scoped = [...table.values()].filter((method) => method.scope === "submit").map((method) => method.name);
-    expect(scoped).toEqual(["ledger_submitTransfers", "ledger_createAccounts", "ledger_manageAccounts"]);
+    expect(scoped).toEqual([
+      "ledger_submitTransfers",
+      "ledger_createAccounts",
+      "ledger_manageAccounts",
+      "settlement_submitSettleSet",
+    ]);
   });
 });

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import type { Block } from "../../../src/consensus/index.js";
 import type { CommitProof } from "../../../src/formats/index.js";
-import { FETCH_BLOCKS_MAX, type Height, type ValidatorIndex } from "../../../src/primitives/index.js";
+import { FETCH_BLOCKS_MAX, type Height, type ParticipantNumber } from "../../../src/primitives/index.js";
 import { RangeSync, type SyncHead } from "../../../src/sync/index.js";
 import { makeChain } from "./chain.js";
 
 const CHAIN = makeChain(40);
-const peer = (index: number): ValidatorIndex => index as ValidatorIndex;
+const peer = (index: number): ParticipantNumber => index as ParticipantNumber;
 const headAt = (at: number): SyncHead => ({
   height: at as Height,
   hash: CHAIN.hashAt(at),
@@ -15,7 +15,7 @@ const headAt = (at: number): SyncHead => ({
 
 /** Four validators; 1, 2 and 3 state these heights. */
 function syncWith(stated: readonly [number, number, number]): RangeSync {
-  const sync = new RangeSync({ validators: 4, faults: 1 });
+  const sync = new RangeSync({ members: [1, 2, 3].map(peer), faults: 1 });
   stated.forEach((height, index) => {
     sync.noteStatus(peer(index + 1), height as Height);
   });

@@ -1,0 +1,205 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+interface Ran {
+  readonly exitCode: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs the command line as a process of its own. */
+async function sabha(...words: readonly string[]): Promise<Ran> {
+  const child = spawn(process.execPath, ["--import", "tsx", "src/cli/main.ts", ...words]);
+  let [out, err] = ["", ""];
+  child.stdout.on("data", (chunk: Buffer) => {
+    out += chunk.toString("utf8");
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    err += chunk.toString("utf8");
+  });
+  const [exitCode] = (await once(child, "close")) as [number | null];
+  return { exitCode, out, err };
+}
+
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+
+async function freePorts(count: number): Promise<number> {
+  for (let base = 20_001 + 2 * ((process.pid * 7) % 5_000); base < 60_000; base += count) {
+    const free = await Promise.all(Array.from({ length: count }, (_, offset) => isFree(base + offset)));
+    if (!free.includes(false)) return base;
+  }
+  throw new Error("no free ports");
+}
+
+let directory: string;
+let network: string;
+let basePort: number;
+const home = (name: string): string => join(network, name);
+const url = (index: number): string => `http://127.0.0.1:${basePort + 2 * index + 1}`;
+
+async function rpc<T>(index: number, method: string, params: object = {}): Promise<T> {
+  const answer = await fetch(url(index), {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+  });
+  return ((await answer.json()) as { readonly result: T }).result;
+}
+
+/** Asks again, after each next block, until the condition holds; the test's own limit ends it. */
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 100));
+}
+
+const executed = async (index: number): Promise<number> =>
+  (await rpc<{ readonly executedHeight: number }>(index, "chain_getStatus")).executedHeight;
+
+async function proposed(...words: readonly string[]): Promise<string> {
+  const ran = await sabha("governance", "propose", ...words, "--home", home("SBI"), "--json");
+  expect(ran).toMatchObject({ exitCode: 0 });
+  const answer = JSON.parse(ran.out) as { readonly id: string; readonly result: string };
+  expect(answer.result).toBe("proposed");
+  return answer.id;
+}
+
+async function passed(id: string, ...options: readonly string[]): Promise<void> {
+  for (const voter of ["SBI", "HDFC", "ICICI"]) {
+    const words = ["governance", "vote", id, "yes", "--home", home(voter), "--rpc", url(0), ...options];
+    expect(await sabha(...words)).toMatchObject({ exitCode: 0 });
+  }
+}
+
+const activated = (id: string): Promise<void> =>
+  until(async () => {
+    const { proposals } = await rpc<{ proposals: { state: string }[] }>(0, "gov_getProposals", { ids: [id] });
+    return proposals[0]?.state === "activated";
+  });
+
+const transfer = async (bank: string, amount: string): Promise<string> => {
+  const words = ["--from", `${bank}/customer-1`, "--to", "HDFC/customer-2", "--amount", amount, "--json"];
+  const ran = await sabha("transfer", "--home", home(bank), ...words);
+  return (JSON.parse(ran.out) as { readonly result: string }).result;
+};
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), "sabha-governance-"));
+  network = join(directory, "network");
+  basePort = await freePorts(8);
+  const words = ["genesis", "network", "--banks", "SBI,HDFC,ICICI,AXIS"];
+  const made = await sabha(...words, "--base-port", String(basePort), "--out", network);
+  expect(made).toMatchObject({ exitCode: 0, err: "" });
+  expect(await sabha("devnet", "up", "--dir", network)).toMatchObject({ exitCode: 0 });
+});
+afterAll(async () => {
+  await sabha("devnet", "down", "--dir", network);
+  rmSync(directory, { recursive: true, force: true });
+});
+
+// One story: each test begins where the one before it ended.
+describe("governance of a network of real processes, through the command line", () => {
+  test("the rulebook changes at its height: payments of before stand, those after meet the new limit", async () => {
+    expect(await transfer("SBI", "150000.00")).toBe("posted");
+    const file = join(directory, "smaller.yaml");
+    const text = readFileSync("config/rulebook.default.yaml", "utf8");
+    writeFileSync(file, text.replace("maximum: 20000000\n", "maximum: 10000000\n"));
+    const diff = await sabha("rulebook", "diff", file, "--home", home("SBI"), "--json");
+    expect(JSON.parse(diff.out)).toEqual([{ member: "rail 1: maximum", before: "20000000", after: "10000000" }]);
+    const id = await proposed("rulebook", file);
+    await passed(id);
+    await activated(id);
+    expect(await transfer("SBI", "150000.00")).toBe("amount_above_rail_maximum");
+    expect(await transfer("SBI", "100000.00")).toBe("posted");
+
+    const receipt = join(directory, "proposal.json");
+    const fetched = await sabha("receipt", "get", id, "--home", home("HDFC"), "--out", receipt);
+    expect(fetched).toMatchObject({ exitCode: 0 });
+    const verified = await sabha("receipt", "verify", receipt, "--genesis", join(network, "genesis.json"));
+    expect(verified).toMatchObject({ exitCode: 0, out: expect.stringMatching(/activated/u) });
+
+    const simulated = await sabha("rulebook", "simulate", file, "--rpc", url(1), "--from", "1", "--json");
+    expect(JSON.parse(simulated.out)).toMatchObject({
+      transfers: 3,
+      changes: [{ before: "posted", after: "amount_above_rail_maximum", count: 1, sum: "15000000" }],
+    });
+  });
+
+  test("a preflight shows the arithmetic of a smaller set, and nothing of it happens", async () => {
+    const words = [
+      "governance",
+      "propose",
+      "validators",
+      "--remove",
+      "AXIS",
+      "--dry-run",
+      "--home",
+      home("SBI"),
+      "--json",
+    ];
+    const ran = await sabha(...words);
+    expect(ran).toMatchObject({ exitCode: 1, err: expect.stringContaining("3 validators where 4 to 31 are allowed") });
+    expect(JSON.parse(ran.out)).toMatchObject({
+      result: "validators_out_of_range",
+      validators: { before: { faults: 1, quorum: 3 }, after: { faults: 0 } },
+    });
+  });
+
+  test("a bank joins by vote and uses its keys through another bank's node", async () => {
+    const pnb = join(directory, "PNB");
+    expect(await sabha("genesis", "keys", "--home", pnb, "--participant", "PNB", "--no-validator")).toMatchObject({
+      exitCode: 0,
+    });
+    const card = join(directory, "pnb.card.json");
+    expect(await sabha("genesis", "card", "--home", pnb, "--out", card)).toMatchObject({ exitCode: 0 });
+    const id = await proposed("participant", card);
+    await passed(id);
+    await activated(id);
+    const { participants } = await rpc<{ participants: { name: string; number: number }[] }>(2, "gov_getParticipants");
+    const number = participants.find(({ name }) => name === "PNB")?.number;
+    expect(number).toBe(6);
+
+    copyFileSync(join(network, "genesis.json"), join(pnb, "genesis.json"));
+    const config = join(pnb, "config.yaml");
+    writeFileSync(config, readFileSync(config, "utf8").replace("participantNumber: 0", `participantNumber: ${number}`));
+    const rotated = await sabha("key", "rotate", "--home", pnb, "--rpc", url(2), "--overlap-blocks", "0", "--json");
+    expect(rotated).toMatchObject({ exitCode: 0 });
+    expect(JSON.parse(rotated.out)).toMatchObject({ revokedFrom: 0 });
+  });
+
+  test("the keys of a bank whose node is down are rotated through another's, with an overlap", async () => {
+    const { pid } = JSON.parse(readFileSync(join(home("AXIS"), "node.pid"), "utf8")) as { readonly pid: number };
+    process.kill(pid, "SIGKILL");
+    const words = ["key", "rotate", "--home", home("AXIS"), "--rpc", url(0), "--overlap-blocks", "3", "--json"];
+    const rotated = await sabha(...words);
+    expect(rotated).toMatchObject({ exitCode: 0 });
+    const { publicKey, revoked, revokedFrom } = JSON.parse(rotated.out) as Record<string, never>;
+    await until(async () => (await executed(0)) >= Number(revokedFrom));
+    expect(await sabha("devnet", "up", "--dir", network)).toMatchObject({ exitCode: 0 });
+    expect(await transfer("AXIS", "1.00")).toBe("posted");
+    const { participants } = await rpc<{ participants: { name: string; keys: object[] }[] }>(3, "gov_getParticipants");
+    expect(participants.find(({ name }) => name === "AXIS")?.keys).toEqual([
+      { publicKey: revoked, scopes: ["submit", "approve", "govern"], activeFrom: 0, revokedFrom },
+      { publicKey, scopes: ["submit", "approve", "govern"], activeFrom: expect.any(Number) },
+    ]);
+  });
+
+  test("LEDG-47: nodes stop with exit code 3 before they execute under a version that they do not know", async () => {
+    const id = await proposed("version", "2");
+    const honest = await sabha("governance", "vote", id, "yes", "--home", home("SBI"));
+    expect(honest).toMatchObject({ exitCode: 1, err: expect.stringContaining("does not run the version") });
+    await passed(id, "--runs", "2");
+    await until(async () => (await sabha("devnet", "status", "--dir", network)).exitCode !== 0);
+    const node = await sabha("node", "--home", home("SBI"));
+    expect(node).toMatchObject({ exitCode: 3, err: expect.stringContaining("upgrade sabha and start the node again") });
+    expect(node.err).not.toMatch(/\n\s+at /u);
+  });
+});
