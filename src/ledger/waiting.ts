@@ -27,7 +27,7 @@ const U64 = 1n << 64n;
 
 /**
  * Transfers that wait: in their banks' queues for liquidity, or on hold for a decision. Only the customers' money is
- * reserved meanwhile; the leg between the banks is judged when they are paid (LEDG-27 … LEDG-30).
+ * reserved meanwhile; the leg between the banks is judged when they are paid (LEDG-28 … LEDG-31).
  */
 export class WaitingTransfers {
   readonly #state: State;

@@ -39,7 +39,7 @@ const decide = (rest: number, action: "release_hold" | "return_hold", of: number
 /** The fixture's second key of each bank may approve and nothing else. */
 const APPROVER = { key: 1 };
 
-describe("LEDG-29: a screening rule puts a transfer on hold", () => {
+describe("LEDG-30: a screening rule puts a transfer on hold", () => {
   test("the customers' money is reserved, the banks' is not", () => {
     const run = held([LARGE]);
     expect(run.transfer(SBI, pay(1, 499), pay(2, 500))).toEqual(["posted", "held"]);
@@ -103,7 +103,7 @@ describe("LEDG-29: a screening rule puts a transfer on hold", () => {
   });
 });
 
-describe("LEDG-30: an approve key decides about what is on hold", () => {
+describe("LEDG-31: an approve key decides about what is on hold", () => {
   test("release pays, with the leg between the banks", () => {
     const run = held([LARGE]);
     run.transfer(SBI, pay(1, 500));

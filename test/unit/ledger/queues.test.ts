@@ -85,7 +85,7 @@ const reprioritise = (rest: number, of: number, priority: number): ActionFields 
   priority,
 });
 
-describe("LEDG-27: a gross payment waits for its bank's liquidity", () => {
+describe("LEDG-28: a gross payment waits for its bank's liquidity", () => {
   test("the customers' money is reserved, the banks' is not", () => {
     const run = Run.of(genesis);
     expect(run.transfer(SBI, pay(1, 800), pay(2, 300))).toEqual(["posted", "queued"]);
@@ -203,7 +203,7 @@ describe("LEDG-27: a gross payment waits for its bank's liquidity", () => {
   });
 });
 
-describe("LEDG-28: banks that wait for each other are paid in one step", () => {
+describe("LEDG-29: banks that wait for each other are paid in one step", () => {
   /** Each bank owes the other more than it holds. */
   function gridlocked(): Run {
     const run = Run.of(genesis);
