@@ -37,8 +37,7 @@ export interface Payment {
   readonly paise: bigint;
 }
 
-const COLUMNS =
-  "bank,neft_out,neft_out_rupees,neft_in,neft_in_rupees,rtgs_out,rtgs_out_rupees,rtgs_in,rtgs_in_rupees";
+const COLUMNS = "bank,neft_out,neft_out_rupees,neft_in,neft_in_rupees,rtgs_out,rtgs_out_rupees,rtgs_in,rtgs_in_rupees";
 
 /** Reads the figures of `config/examples/rbi-2012-12.csv`. */
 export function readFigures(csv: string): readonly BankFigures[] {
