@@ -56,8 +56,9 @@
  *         same phase and the same way; a void or expiry costs none, a part the whole.
  * LEDG-28 Queue. On such a rail a payment between banks that lacks nothing but its bank's liquidity waits, its customers'
  *         money reserved, in the order of priority, then of time; none overtakes its bank's own of the same or a higher
- *         priority. Each block pays, before any batch, what the heads allow; frozen ones are passed over. Its bank gives
- *         it another priority or withdraws it; after `queueSecondsMax` it expires.
+ *         priority. Each block pays, before any batch, what the heads allow; passed over are those whose debit account
+ *         is frozen, whose other bank has closed its account, and whose time is over. Its bank gives it another priority
+ *         or withdraws it; after `queueSecondsMax` it expires.
  * LEDG-29 Settle-set. A validator names queued payments that are paid at once: if each settlement account keeps its
  *         bounds after the whole, and each bank's are the first of its queue; all or nothing, under one code.
  * LEDG-30 Hold. The first screening rule that hits a transfer which nothing else but liquidity speaks against reserves

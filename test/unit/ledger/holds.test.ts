@@ -1,18 +1,23 @@
 import { describe, expect, test } from "vitest";
-import type { ActionFields, ScreeningRule, TransferFields } from "../../../src/formats/index.js";
+import type { ActionFields, RulebookRail, ScreeningRule, TransferFields } from "../../../src/formats/index.js";
 import { Ledger } from "../../../src/ledger/index.js";
 import type { Height } from "../../../src/primitives/index.js";
 import {
+  ACCOUNTS,
   ASHA,
   actions,
   BINA,
   CHAIN,
+  FUNDING,
   HARI,
   HDFC,
   HDFC_SETTLEMENT,
+  INR,
+  ISSUANCE,
   id,
   makeGenesis,
   RBI,
+  RULEBOOK,
   Run,
   SBI,
   SBI_SETTLEMENT,
@@ -100,6 +105,64 @@ describe("LEDG-30: a screening rule puts a transfer on hold", () => {
       ...["held", "held", "held", "held"],
       "pendings_cap_exceeded",
     ]);
+  });
+});
+
+describe("LEDG-22, LEDG-30: holds and what banks owe in windows", () => {
+  const RESERVES = [id(RBI, 0x22), id(RBI, 0x23)] as const;
+  const NEFT = 10;
+  const owing = (screening: readonly ScreeningRule[]) =>
+    Run.of(
+      makeGenesis({
+        rules: {
+          screening,
+          windowTimes: [0],
+          rails: [
+            ...RULEBOOK.rails,
+            { ...(RULEBOOK.rails[0] as RulebookRail), number: NEFT, name: "NEFT", settlement: "net" },
+          ],
+        },
+        accounts: [
+          ...ACCOUNTS,
+          { id: RESERVES[0], owner: SBI, asset: INR, kind: "reserve" },
+          { id: RESERVES[1], owner: HDFC, asset: INR, kind: "reserve" },
+        ],
+        funding: [
+          ...FUNDING.filter(({ credit }) => credit !== HDFC_SETTLEMENT),
+          { debit: ISSUANCE, credit: RESERVES[0], amount: "1000" },
+        ],
+      }),
+    );
+  const LISTED: ScreeningRule = { number: 1, holdSeconds: 600, kind: "accounts", accounts: [RESERVES[0]] };
+  const take = (rest: number, amount: number): TransferFields =>
+    pay(rest, amount, { debitAccountId: RESERVES[0], creditAccountId: SBI_SETTLEMENT });
+
+  test("a reserve account holds nothing back that its bank owes", () => {
+    const run = owing([LISTED]);
+    expect(run.transfer(SBI, pay(1, 800, { rail: NEFT }), take(2, 201), take(3, 200))).toEqual([
+      ...["posted", "insufficient_reserve", "held"],
+    ]);
+    expect(run.transfer(SBI, pay(4, 1, { rail: NEFT }))).toEqual(["insufficient_reserve"]);
+  });
+
+  test("and pays what it holds back once it is released, counted once", () => {
+    const run = owing([LISTED]);
+    expect(run.transfer(SBI, take(1, 1_000))).toEqual(["held"]);
+    expect(run.block([actions(SBI, [decide(2, "release_hold", 1)], APPROVER)]).results).toEqual([["applied"]]);
+    expect(run.balances(RESERVES[0])).toEqual([0, 1_000, 0, 1_000]);
+  });
+
+  test("a held payment to a bank that has closed its settlement account stays on hold: its window could not settle", () => {
+    const run = owing([LARGE]);
+    expect(run.transfer(SBI, pay(1, 500, { rail: NEFT }))).toEqual(["held"]);
+    expect(
+      run.block([actions(HDFC, [{ id: id(HDFC, 8), accountId: HDFC_SETTLEMENT, action: "close" }])]).results,
+    ).toEqual([["applied"]]);
+    expect(run.block([actions(SBI, [decide(2, "release_hold", 1)], APPROVER)]).results).toEqual([
+      ["settlement_account_not_found"],
+    ]);
+    run.block([], START + 86_400_000);
+    expect(run.ledger.transferPosition(id(SBI, 1))).toMatchObject({ pending: "expired" });
   });
 });
 
