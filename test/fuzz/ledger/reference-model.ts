@@ -788,7 +788,7 @@ export class ReferenceModel {
       this.#moveLeg(record, "Posted", posted + fee);
     }
     const bank = `bank ${this.#account(record.debitAccountId).owner}/${record.asset}/${record.rail}/${window}`;
-    if (this.#books.sent.has(bank)) {
+    if (this.#leg(record) === "net") {
       this.#books.sent.set(bank, (this.#books.sent.get(bank) as bigint) - (amount - posted));
     }
     const key = `${record.debitAccountId}/${record.rail}/${day}`;

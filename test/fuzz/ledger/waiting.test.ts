@@ -179,10 +179,9 @@ describe("queues and holds do what the reference model says", () => {
           checkConservation(run);
         }
       }),
-      { numRuns: Number(process.env["RUNS"] ?? 120), endOnFailure: true, verbose: 0 },
+      // Shrinking such long stories takes minutes; seed and path play one again.
+      { numRuns: 80, endOnFailure: true },
     );
-    if (process.env["SEEN"] !== undefined)
-      process.stderr.write(`${JSON.stringify(Object.fromEntries([...seen].sort()), null, 1)}\n`);
     for (const name of [
       "queued",
       "held",
