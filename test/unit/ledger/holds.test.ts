@@ -152,6 +152,22 @@ describe("LEDG-22, LEDG-30: holds and what banks owe in windows", () => {
     expect(run.balances(RESERVES[0])).toEqual([0, 1_000, 0, 1_000]);
   });
 
+  test("LEDG-7, LEDG-22: where there is no cap, an exposure of more than 64 bits is an overflow", () => {
+    const run = Run.of(
+      makeGenesis({
+        rules: {
+          rails: [
+            ...RULEBOOK.rails,
+            { ...(RULEBOOK.rails[0] as RulebookRail), number: NEFT, name: "NEFT", settlement: "net", fee: "2" },
+          ],
+        },
+        accounts: [...ACCOUNTS, { id: RESERVES[0], owner: SBI, asset: INR, kind: "reserve" }],
+        funding: [{ debit: id(SBI, 0xc0), credit: ASHA, amount: "18446744073709551615" }],
+      }),
+    );
+    expect(run.transfer(SBI, pay(1, 0, { rail: NEFT, amount: "18446744073709551615" }))).toEqual(["balance_overflow"]);
+  });
+
   test("a held payment to a bank that has closed its settlement account stays on hold: its window could not settle", () => {
     const run = owing([LARGE]);
     expect(run.transfer(SBI, pay(1, 500, { rail: NEFT }))).toEqual(["held"]);
