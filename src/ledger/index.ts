@@ -54,6 +54,19 @@
  *         gives the money back of itself.
  * LEDG-27 Fees. For a payment between banks the payer's bank pays the other the rail's fee with the amount, in the
  *         same phase and the same way; a void or expiry costs none, a part the whole.
+ * LEDG-28 Queue. On such a rail a payment between banks that lacks nothing but its bank's liquidity waits, its customers'
+ *         money reserved, in the order of priority, then of time; none overtakes its bank's own of the same or a higher
+ *         priority. Each block pays, before any batch, what the heads allow; passed over are those whose debit account
+ *         is frozen, whose other bank has closed its account, and whose time is over. Its bank gives it another priority
+ *         or withdraws it; after `queueSecondsMax` it expires.
+ * LEDG-29 Settle-set. A validator names queued payments that are paid at once: if each settlement account keeps its
+ *         bounds after the whole, and each bank's are the first of its queue; all or nothing, under one code.
+ * LEDG-30 Hold. The first screening rule that hits a transfer which nothing else but liquidity speaks against reserves
+ *         the customers' money and lets it wait. Initiations that are accepted, held and queued ones included, count
+ *         for velocity. In a chain nothing waits.
+ * LEDG-31 Decision. Only an `approve` key of the initiating bank releases or returns it, two keys release it where the
+ *         rule says so; from its deadline on nobody does, and the money is free. What is released is judged once more
+ *         for freezing, caps, liquidity and reserve; if it asked for two phases, it is reserved, for its own time.
  *
  * LEDG-41 Proposals. Validators of the block's epoch and the authority put whole contents to the vote, at most
  *         `participantCaps.proposals` each at a time, those refused in the same block included; content is judged by

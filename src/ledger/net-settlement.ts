@@ -4,12 +4,11 @@ import { assert, type Height, type Id128, type ParticipantNumber } from "../prim
 import { CREDITS_POSTED, DEBITS_POSTED } from "./accounts.js";
 import { addTo, highOf, lowOf } from "./limbs.js";
 import { NO_BATCH } from "./outcome-log.js";
+import { NO_CAP } from "./rules.js";
 import type { State } from "./state.js";
 import type { PositionView } from "./views.js";
 import { CUT_BY_AUTHORITY, CUT_BY_TIME } from "./windows.js";
 import { alignedWords } from "./words.js";
-
-const UNLIMITED_AMOUNT = 0xffff_ffff_ffff_ffffn;
 
 /** What one bank paid and got in a window. */
 interface Part {
@@ -72,12 +71,11 @@ export class NetSettlement {
     const { accounts, positions, rules } = this.#state;
     return positions.entries().map((entry) => {
       const cap = rules.netDebitCap(entry.asset, entry.participant);
-      const amount = (BigInt(cap.high) << 32n) | BigInt(cap.low);
       const account = accounts.reserveOf(entry.asset, entry.participant);
       const held = account < 0 ? undefined : accounts.view(account);
       return {
         ...entry,
-        cap: amount === UNLIMITED_AMOUNT ? undefined : amount,
+        cap: cap === NO_CAP ? undefined : (BigInt(cap.high) << 32n) | BigInt(cap.low),
         reserve: held === undefined ? 0n : held.creditsPosted - held.debitsPosted - held.debitsPending,
       };
     });

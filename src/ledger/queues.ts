@@ -24,7 +24,7 @@ export interface BankQueue {
   readonly ids: readonly number[];
 }
 
-/** The queues of all banks: by priority, higher first, then in the order of time (LEDG-27). */
+/** The queues of all banks: by priority, higher first, then in the order of time (LEDG-28). */
 export class Queues {
   readonly table = new EntryTable(QUEUE_WORDS, QUEUE_PAGE_ENTRIES);
   /** By asset and bank. */

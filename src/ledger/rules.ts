@@ -38,7 +38,8 @@ export interface Amount {
   readonly high: number;
 }
 
-const UNLIMITED: Amount = { low: 0xffff_ffff, high: 0xffff_ffff };
+/** Above every exposure, also above one of more than 64 bits. */
+export const NO_CAP: Amount = { low: 0, high: Number.MAX_SAFE_INTEGER };
 const DAY_MS = 86_400_000;
 
 /** The rulebook in force, prepared for look-ups by number. */
@@ -57,7 +58,7 @@ export class Rules {
     for (const { participant, asset, cap } of rulebook.netDebitCaps ?? [])
       this.#netDebitCaps.set(`${asset}/${participant}`, amountOf(cap));
     const usual = rulebook.netDebitCapDefault;
-    this.#netDebitCapDefault = usual === undefined ? UNLIMITED : amountOf(usual);
+    this.#netDebitCapDefault = usual === undefined ? NO_CAP : amountOf(usual);
   }
 
   rail(number: number): Rail | undefined {

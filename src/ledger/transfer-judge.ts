@@ -260,6 +260,9 @@ export class TransferJudge {
     if (verdict !== 0) return verdict;
     if (this.#state.screening !== undefined) {
       const held = this.#screen(at, rail.number);
+      // What a reserve account holds back covers what its bank owes no longer, so that is judged before it waits.
+      const uncovered = held === HELD && this.leg === LEG_RESERVE ? this.#judgeShortage(false) : 0;
+      if (uncovered !== 0) return uncovered;
       if (held !== 0) return held;
     }
     const shortage = this.leg === LEG_NONE ? 0 : this.#judgeShortage((flags & PENDING) !== 0);
@@ -310,8 +313,9 @@ export class TransferJudge {
     this.low = entry[base + pending.RESERVED_AMOUNT] as number;
     this.high = entry[base + pending.RESERVED_AMOUNT + 1] as number;
     this.#setLeg(entry[base + pending.FEE] as number, entry[base + pending.FEE + 1] as number);
-    const frozen = this.#judgeFrozen();
-    if (frozen !== 0 || this.leg === LEG_NONE) return frozen;
+    const refusal = this.#judgeBanksAccounts();
+    // A reserve account that is debited has reserved the amount since the transfer began to wait.
+    if (refusal !== 0 || this.leg === LEG_NONE || this.leg === LEG_RESERVE) return refusal;
     if (this.leg === LEG_NET) {
       this.#measureExposure(isPending);
       const { positions, rules } = this.#state;
@@ -320,6 +324,17 @@ export class TransferJudge {
     }
     if (this.debitSettlement >= 0 && !this.#fitsLeg()) return RESULT.balance_overflow;
     return this.#judgeShortage(isPending);
+  }
+
+  /** While a transfer waited nothing kept the banks' accounts open, for nothing on them was reserved. */
+  #judgeBanksAccounts(): number {
+    if (this.creditSettlement >= 0 && this.#has(this.creditSettlement, CLOSED)) {
+      return RESULT.settlement_account_not_found;
+    }
+    if (this.debitSettlement >= 0 && this.#has(this.debitSettlement, CLOSED)) {
+      return this.leg === LEG_NET ? RESULT.reserve_account_not_found : RESULT.settlement_account_not_found;
+    }
+    return this.#judgeFrozen();
   }
 
   /** The banks move the amount and the fee; within a bank nothing. */
@@ -379,14 +394,14 @@ export class TransferJudge {
   }
 
   #judgeFrozen(): number {
-    if (this.#isFrozen(this.debit)) return RESULT.debit_account_frozen;
-    if (this.debitSettlement < 0 || !this.#isFrozen(this.debitSettlement)) return 0;
+    if (this.#has(this.debit, FROZEN)) return RESULT.debit_account_frozen;
+    if (this.debitSettlement < 0 || !this.#has(this.debitSettlement, FROZEN)) return 0;
     return this.leg === LEG_NET ? RESULT.reserve_account_frozen : RESULT.settlement_account_frozen;
   }
 
-  #isFrozen(account: number): boolean {
+  #has(account: number, flag: number): boolean {
     const table = this.#state.accounts.table;
-    return ((table.wordsOf(account)[table.baseOf(account) + KIND_AND_FLAGS] as number) & FROZEN) !== 0;
+    return ((table.wordsOf(account)[table.baseOf(account) + KIND_AND_FLAGS] as number) & flag) !== 0;
   }
 
   /** Cuts the amount down to what a limited debit account holds; false if that is nothing or below the minimum. */

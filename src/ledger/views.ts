@@ -163,7 +163,7 @@ export interface QueuedTransferView {
   readonly priority: number;
   /** Block time, ms, at which it leaves the queue unpaid. */
   readonly deadline: number;
-  /** Passed over while its debit account is frozen. */
+  /** Passed over: its debit account is frozen, the other bank has closed its account, or its time has run out. */
   readonly isFrozen: boolean;
 }
 

@@ -27,7 +27,7 @@ const U64 = 1n << 64n;
 
 /**
  * Transfers that wait: in their banks' queues for liquidity, or on hold for a decision. Only the customers' money is
- * reserved meanwhile; the leg between the banks is judged when they are paid (LEDG-27 … LEDG-30).
+ * reserved meanwhile; the leg between the banks is judged when they are paid (LEDG-28 … LEDG-31).
  */
 export class WaitingTransfers {
   readonly #state: State;
@@ -43,15 +43,15 @@ export class WaitingTransfers {
     this.#timestamp = block.timestamp;
   }
 
-  /** Pays what banks can pay from the heads of their queues, at most `limit` transfers; frozen ones are passed over. */
+  /** Pays what banks can pay from the heads of their queues, looking at `limit` transfers at most. */
   releaseQueued(limit: number): void {
     let looked = 0;
     for (const { ids } of this.#state.queues.all()) {
       for (const idIndex of [...ids]) {
         if (looked === limit) return;
         looked += 1;
-        const code = this.#transfers.judgeWaiting(this.#state.ids.placeOf(idIndex), false);
-        if (code === RESULT.debit_account_frozen) continue;
+        const code = this.#judgeQueued(idIndex);
+        if (isPassedOver(code)) continue;
         if (code !== 0) break;
         this.#transfers.payWaiting();
       }
@@ -65,12 +65,20 @@ export class WaitingTransfers {
       for (const idIndex of ids) {
         if (looked === limit) return false;
         looked += 1;
-        const code = this.#transfers.judgeWaiting(this.#state.ids.placeOf(idIndex), false);
+        const code = this.#judgeQueued(idIndex);
         if (code === 0) return true;
-        if (code !== RESULT.debit_account_frozen) break;
+        if (!isPassedOver(code)) break;
       }
     }
     return false;
+  }
+
+  /** 0 if a queued transfer can be paid now. From its deadline on it is not, even where a block cannot expire all. */
+  #judgeQueued(idIndex: number): number {
+    const { ids, pendings } = this.#state;
+    const place = ids.placeOf(idIndex);
+    const deadline = countAt(pendings.table.wordsOf(place), pendings.table.baseOf(place) + pending.DEADLINE);
+    return deadline <= this.#timestamp ? RESULT.pending_transfer_expired : this.#transfers.judgeWaiting(place, false);
   }
 
   /** Right to decide about the transfer that an action names; 0 if nothing speaks against it. */
@@ -157,7 +165,7 @@ export class WaitingTransfers {
     const place = ids.placeOf(idIndex);
     const flags = pendings.table.wordsOf(place)[pendings.table.baseOf(place) + pending.LEG] as number;
     if ((flags & pending.QUEUED) === 0) return RESULT.transfer_not_queued;
-    const code = this.#transfers.judgeWaiting(place, false);
+    const code = this.#judgeQueued(idIndex);
     // Liquidity is what the set as a whole is judged by.
     return code === RESULT.insufficient_liquidity ? 0 : code;
   }
@@ -186,20 +194,15 @@ export class WaitingTransfers {
     return 0;
   }
 
-  /** Whether a bank's transfers in the set are not the first of its queue; frozen ones do not count. */
+  /** Whether a bank's transfers in the set are not the first of its queue; those passed over do not count. */
   #passesOver(asset: number, bank: number, ids: ReadonlySet<number>, count: number): boolean {
     let found = 0;
     for (const idIndex of this.#state.queues.of(asset, bank)) {
       if (found === count) return false;
       if (ids.has(idIndex)) found += 1;
-      else if (!this.#isFrozen(idIndex)) return true;
+      else if (!isPassedOver(this.#judgeQueued(idIndex))) return true;
     }
     return found !== count;
-  }
-
-  #isFrozen(idIndex: number): boolean {
-    const place = this.#state.ids.placeOf(idIndex);
-    return this.#transfers.judgeWaiting(place, false) === RESULT.debit_account_frozen;
   }
 
   /** Whether a settlement account keeps all bounds after the simultaneous step. */
@@ -242,7 +245,7 @@ export class WaitingTransfers {
           amount,
           priority,
           deadline,
-          isFrozen: this.#isFrozen(idIndex),
+          isFrozen: isPassedOver(this.#judgeQueued(idIndex)),
         };
       }),
     );
@@ -310,3 +313,9 @@ export class WaitingTransfers {
     };
   }
 }
+
+/** It alone cannot be paid, and its bank's other payments need not wait for it. */
+const isPassedOver = (code: number): boolean =>
+  code === RESULT.debit_account_frozen ||
+  code === RESULT.settlement_account_not_found ||
+  code === RESULT.pending_transfer_expired;

@@ -7,6 +7,7 @@ import {
   type ResultName,
   type Rulebook,
   type RulebookRail,
+  type ScreeningRule,
   type TransferFields,
 } from "../../../src/formats/index.js";
 
@@ -21,8 +22,12 @@ export type Batch =
   | {
       readonly kind: "actions";
       readonly from: number;
-      readonly list: readonly Required<Omit<ActionFields, "priority">>[];
-    };
+      /** The bank's n-th key: the first may do everything, the second approve only. */
+      readonly key?: number;
+      readonly list: readonly ActionRecord[];
+    }
+  | { readonly kind: "settle-set"; readonly from: number; readonly list: readonly string[] };
+export type ActionRecord = Required<Omit<ActionFields, "priority">> & Pick<ActionFields, "priority">;
 
 interface Account {
   readonly owner: number;
@@ -47,7 +52,15 @@ interface Pending {
   readonly fee: bigint;
   /** Number of the window of its initiation. */
   readonly window: number;
+  /** The banks' own accounts that its leg will move: the payer's settlement or reserve, the other's settlement. */
+  readonly legs: readonly (string | undefined)[];
+  waits?: Wait | undefined;
 }
+
+/** Why a transfer has no leg yet. */
+type Wait =
+  | { readonly in: "queue"; priority: number; readonly turn: number }
+  | { readonly in: "hold"; readonly rule: ScreeningRule; approvedBy?: number };
 
 /** Who paid whom: sums by "payer/payee". */
 interface Window {
@@ -69,6 +82,8 @@ interface Books {
   readonly seen: Map<string, Seen>;
   readonly pendings: Map<string, Pending>;
   readonly sent: Map<string, bigint>;
+  /** By "account/rule/window": what velocity rules have counted. */
+  readonly velocities: Map<string, { count: number; sum: bigint }>;
   /** By asset. */
   readonly open: Map<number, Window>;
   closed: Window[];
@@ -80,19 +95,24 @@ const ZERO = "0".repeat(32);
 export class ReferenceModel {
   readonly #rulebook: Rulebook;
   readonly #roles: ReadonlyMap<number, string>;
+  readonly #validators: ReadonlySet<number>;
   #books: Books = {
     accounts: new Map(),
     seen: new Map(),
     pendings: new Map(),
     sent: new Map(),
+    velocities: new Map(),
     open: new Map(),
     closed: [],
   };
   #timestamp = 0;
+  #turns = 0;
+  #isChained = false;
   leaves = 0;
 
   constructor(genesis: Genesis) {
     this.#rulebook = genesis.rulebook;
+    this.#validators = new Set(genesis.validators.map(({ participant }) => participant));
     this.#roles = new Map(genesis.participants.map(({ number, role }) => [number, role]));
     for (const { id, owner, asset, kind } of genesis.accounts) {
       const flags =
@@ -114,6 +134,7 @@ export class ReferenceModel {
     this.#expire();
     this.#cutDue();
     this.#settle();
+    this.#releaseQueued();
     const results: string[][] = batches.map(() => []);
     const isFirst = (batch: Batch): boolean => batch.kind === "actions" && this.#roles.get(batch.from) === "authority";
     for (const turn of [true, false]) {
@@ -137,7 +158,148 @@ export class ReferenceModel {
       const time = this.#dueTime(window);
       if (time !== undefined && window.rows.size > 0) deadlines.push(time);
     }
+    let looked = 0;
+    for (const queue of this.#queues()) {
+      for (const [, pending] of queue) {
+        if (looked === this.#rulebook.expiriesPerBlockMax) break;
+        looked += 1;
+        const code = this.#queuedFault(pending);
+        if (code === undefined) deadlines.push(this.#timestamp);
+        if (!isPassedOver(code)) break;
+      }
+    }
     return deadlines.length === 0 ? undefined : Math.min(...deadlines);
+  }
+
+  /** Ids of a bank's transfers that wait, the oldest first. */
+  waiting(from: number, wait: Wait["in"]): readonly string[] {
+    return [...this.#books.pendings].filter(([, { by, waits }]) => by === from && waits?.in === wait).map(([id]) => id);
+  }
+
+  /** All queues with something in them, in order. */
+  #queues(): [string, Pending][][] {
+    const queues = new Map<number, [string, Pending][]>();
+    for (const entry of this.#books.pendings) {
+      const [, { record, waits }] = entry;
+      if (waits?.in !== "queue") continue;
+      const key = record.asset * 2 ** 32 + this.#account(record.debitAccountId).owner;
+      queues.set(key, [...(queues.get(key) ?? []), entry]);
+    }
+    const orderOf = ({ waits }: Pending): number => (waits?.in === "queue" ? waits.turn - waits.priority * 1e9 : 0);
+    return [...queues]
+      .sort(([left], [right]) => left - right)
+      .map(([, queue]) => queue.sort(([, left], [, right]) => orderOf(left) - orderOf(right)));
+  }
+
+  #releaseQueued(): void {
+    let looked = 0;
+    for (const queue of this.#queues()) {
+      for (const [id, pending] of queue) {
+        if (looked === this.#rulebook.expiriesPerBlockMax) return;
+        looked += 1;
+        const code = this.#queuedFault(pending);
+        if (isPassedOver(code)) continue;
+        if (code !== undefined) break;
+        this.#resolve(id, "posted", pending.amount);
+        this.leaves += 1;
+      }
+    }
+  }
+
+  #queuedFault(pending: Pending): ResultName | undefined {
+    return pending.deadline <= this.#timestamp ? "pending_transfer_expired" : this.#waitingFault(pending);
+  }
+
+  /** Why the leg of a transfer that waits cannot be done now. */
+  #waitingFault({ record, amount, fee, legs }: Pending): ResultName | undefined {
+    const found: ResultName[] = [];
+    const leg = this.#leg(record);
+    const [payer, payee] = legs.map((id) => (id === undefined ? undefined : this.#account(id)));
+    if (payee?.closed === true) found.push("settlement_account_not_found");
+    if (payer?.closed === true) {
+      found.push(leg === "net" ? "reserve_account_not_found" : "settlement_account_not_found");
+    }
+    if (this.#account(record.debitAccountId).frozen) found.push("debit_account_frozen");
+    if (payer?.frozen === true) found.push(leg === "net" ? "reserve_account_frozen" : "settlement_account_frozen");
+    if (leg === "net" && found.length === 0) {
+      found.push(
+        ...this.#netFaults(record, amount, amount + fee).filter((name) => name !== "bank_window_limit_exceeded"),
+      );
+    }
+    if (leg === "gross" && payer !== undefined && payee !== undefined) {
+      if (payer.debitsPending + payer.debitsPosted + amount + fee >= LIMIT) found.push("balance_overflow");
+      if (payee.creditsPending + payee.creditsPosted + amount + fee >= LIMIT) found.push("balance_overflow");
+      if (available(payer) < amount + fee) found.push("insufficient_liquidity");
+    }
+    return found.length === 0 ? undefined : first(found);
+  }
+
+  #settleSet(from: number, ids: readonly string[]): string[] {
+    const fault = this.#validators.has(from) ? this.#settleSetFault(ids) : "not_authorised";
+    if (fault === undefined) {
+      for (const id of ids) this.#resolve(id, "posted", (this.#books.pendings.get(id) as Pending).amount);
+      this.leaves += ids.length;
+    }
+    return ids.map(() => fault ?? "applied");
+  }
+
+  #settleSetFault(ids: readonly string[]): ResultName | undefined {
+    const members: Pending[] = [];
+    for (const id of ids) {
+      const seen = this.#books.seen.get(id);
+      if (seen === undefined) return "pending_transfer_not_found";
+      const pending = this.#books.pendings.get(id);
+      if (seen.state !== "pending" || pending?.waits?.in !== "queue") return "transfer_not_queued";
+      const code = this.#queuedFault(pending);
+      if (code !== undefined && code !== "insufficient_liquidity") return code;
+      members.push(pending);
+    }
+    if (new Set(ids).size < ids.length || members.some(({ record }) => record.asset !== members[0]?.record.asset))
+      return "settle_set_repeats";
+    for (const queue of this.#queues()) {
+      const last = queue.findLastIndex(([id]) => ids.includes(id));
+      const isBypassed = queue.slice(0, last + 1).some(([id, pending]) => {
+        return !ids.includes(id) && !isPassedOver(this.#queuedFault(pending));
+      });
+      if (isBypassed) return "settle_set_bypasses";
+    }
+    for (const id of new Set(members.flatMap(({ legs }) => legs))) {
+      const account = this.#account(id as string);
+      const sumOf = (side: number): bigint =>
+        members.reduce((sum, { legs, amount, fee }) => (legs[side] === id ? sum + amount + fee : sum), 0n);
+      if (available(account) + sumOf(1) < sumOf(0)) return "settle_set_not_covered";
+      if (account.debitsPending + account.debitsPosted + sumOf(0) >= LIMIT) return "settle_set_not_covered";
+      if (account.creditsPending + account.creditsPosted + sumOf(1) >= LIMIT / 2n) return "settle_set_not_covered";
+    }
+    return undefined;
+  }
+
+  /** The first rule that a transfer hits. */
+  #hit(record: FullTransfer): ScreeningRule | undefined {
+    const amount = this.#amount(record);
+    return (this.#rulebook.screening ?? []).find((rule) => {
+      if (rule.rails !== undefined && !rule.rails.includes(record.rail)) return false;
+      switch (rule.kind) {
+        case "accounts":
+          return [record.debitAccountId, record.creditAccountId].some((id) => rule.accounts.includes(id));
+        case "amount":
+          return amount >= BigInt(rule.minimum);
+        case "purpose":
+          return rule.codes.includes(record.code);
+        case "velocity": {
+          const { count, sum } = this.#velocity(record, rule);
+          return count >= (rule.count ?? Infinity) || (rule.sum !== undefined && sum + amount > BigInt(rule.sum));
+        }
+      }
+    });
+  }
+
+  #velocity(record: FullTransfer, rule: ScreeningRule & { readonly kind: "velocity" }): { count: number; sum: bigint } {
+    const window = Math.floor(this.#timestamp / (rule.windowSeconds * 1_000));
+    const key = `${record.debitAccountId}/${rule.number}/${window}`;
+    const counted = this.#books.velocities.get(key) ?? { count: 0, sum: 0n };
+    this.#books.velocities.set(key, counted);
+    return counted;
   }
 
   #expire(): void {
@@ -202,7 +364,8 @@ export class ReferenceModel {
     if (open !== undefined) sum = part(open, more);
     for (const window of this.#books.closed) if (window.asset === asset) sum += part(window);
     for (const pending of this.#books.pendings.values()) {
-      if (this.#leg(pending.record) !== "net" || pending.record.asset !== asset) continue;
+      if (pending.waits !== undefined || this.#leg(pending.record) !== "net" || pending.record.asset !== asset)
+        continue;
       if (this.#account(pending.record.debitAccountId).owner === bank) sum += pending.amount + pending.fee;
     }
     return sum;
@@ -219,7 +382,8 @@ export class ReferenceModel {
       }
     }
     for (const pending of this.#books.pendings.values()) {
-      if (this.#leg(pending.record) !== "net" || pending.record.asset !== asset) continue;
+      if (pending.waits !== undefined || this.#leg(pending.record) !== "net" || pending.record.asset !== asset)
+        continue;
       const account = side === "payer" ? pending.record.debitAccountId : pending.record.creditAccountId;
       if (this.#account(account).owner === bank) sum += pending.amount + pending.fee;
     }
@@ -262,7 +426,9 @@ export class ReferenceModel {
       case "openings":
         return batch.list.map((fields) => this.#open(batch.from, fields));
       case "actions":
-        return batch.list.map((fields) => this.#act(batch.from, fields));
+        return batch.list.map((fields) => this.#act(batch.from, fields, batch.key ?? 0));
+      case "settle-set":
+        return this.#settleSet(batch.from, batch.list);
     }
   }
 
@@ -292,7 +458,9 @@ export class ReferenceModel {
     let reason: ResultName = "linked_event_chain_open";
     const results: string[] = [];
     for (const [index, record] of isOpen ? [] : chain.entries()) {
+      this.#isChained = true;
       const result = this.#judge(from, record);
+      this.#isChained = false;
       results.push(result);
       if (isGood(result)) {
         this.#perform(from, record, result);
@@ -324,9 +492,38 @@ export class ReferenceModel {
     const isResolution = record.flags.includes("post_pending") || record.flags.includes("void_pending");
     const found = [...this.#rightAndId(from, record)];
     found.push(...(isResolution ? this.#resolutionFaults(record) : this.#initiationFaults(from, record)));
+    const wait = isResolution ? undefined : this.#wait(from, record, found);
+    if (wait !== undefined) return wait;
     if (found.length > 0) return first(found);
     if (record.flags.includes("pending")) return "reserved";
     return record.flags.includes("void_pending") ? "voided" : "posted";
+  }
+
+  /** What screening and queues make of a transfer that at most the banks' money speaks against. */
+  #wait(from: number, record: FullTransfer, found: readonly ResultName[]): ResultName | undefined {
+    const isShort = found.includes("insufficient_liquidity") || found.includes("insufficient_reserve");
+    if (found.some((name) => name !== "insufficient_liquidity" && name !== "insufficient_reserve")) return undefined;
+    const { pendings, queued = pendings } = this.#rulebook.participantCaps;
+    if (this.#hit(record) !== undefined) {
+      if (this.#isChained) return "screened";
+      if (this.#pendingsOf(from) >= pendings) return "pendings_cap_exceeded";
+      const isOwed = isShort && this.#account(record.debitAccountId).kind === "reserve";
+      return isOwed ? "insufficient_reserve" : "held";
+    }
+    const rail = this.#rail(record.rail) as RulebookRail;
+    if (rail.onShortage !== "queue" || this.#leg(record) !== "gross" || record.flags.includes("pending"))
+      return undefined;
+    const { owner } = this.#account(record.debitAccountId);
+    const queue = [...this.#books.pendings.values()].filter(
+      (other) => other.waits?.in === "queue" && this.#account(other.record.debitAccountId).owner === owner,
+    );
+    const isBlocked = queue.some(
+      ({ record: other, waits }) =>
+        other.asset === record.asset && waits?.in === "queue" && waits.priority >= record.priority,
+    );
+    if (!isShort && !isBlocked) return undefined;
+    if (this.#isChained) return "insufficient_liquidity";
+    return queue.length >= queued ? "queued_cap_exceeded" : "queued";
   }
 
   #rightAndId(from: number, record: FullTransfer): ResultName[] {
@@ -497,6 +694,8 @@ export class ReferenceModel {
     if (state === "voided") return [...found, "pending_transfer_already_voided"];
     if (state === "expired") return [...found, "pending_transfer_expired"];
     const pending = this.#books.pendings.get(record.pendingId) as Pending;
+    if (pending.waits?.in === "queue" && isPost) found.push("pending_transfer_queued");
+    if (pending.waits?.in === "hold") found.push("pending_transfer_held");
     if (this.#timestamp >= pending.deadline) found.push("pending_transfer_expired");
     const differs = (mine: string, other: string): boolean => mine !== ZERO && mine !== other;
     if (differs(record.debitAccountId, pending.record.debitAccountId))
@@ -520,42 +719,76 @@ export class ReferenceModel {
   #perform(from: number, record: FullTransfer, result: ResultName): void {
     this.leaves += 1;
     const isResolution = result === "voided" || record.flags.includes("post_pending");
+    const waits = result === "held" || result === "queued";
     const seen: Seen = {
       content: JSON.stringify(record),
       success: true,
-      state: result === "reserved" ? "pending" : "none",
+      state: result === "reserved" || waits ? "pending" : "none",
     };
     if (isResolution) {
       const { amount } = this.#books.pendings.get(record.pendingId) as Pending;
       const posted = result === "voided" ? 0n : record.amount === "0" ? amount : BigInt(record.amount);
       this.#resolve(record.pendingId, result === "voided" ? "voided" : "posted", posted);
-    } else {
-      const amount = this.#amount(record);
-      const key = `${record.debitAccountId}/${record.rail}/${this.#day()}`;
-      this.#books.sent.set(key, (this.#books.sent.get(key) ?? 0n) + amount);
-      const fee = this.#fee(record);
-      this.#move(record, result === "reserved" ? "Pending" : "Posted", amount, fee);
-      const window = this.#openNumber(record.asset);
-      if (this.#leg(record) === "net") {
-        this.#initiate(record.asset);
-        const bank = `bank ${this.#account(record.debitAccountId).owner}/${record.asset}/${record.rail}/${window}`;
-        this.#books.sent.set(bank, (this.#books.sent.get(bank) ?? 0n) + amount);
-      }
-      const seconds =
-        record.timeoutSeconds === 0 ? (this.#rail(record.rail)?.turnaroundSeconds ?? 0) : record.timeoutSeconds;
-      const deadline = this.#timestamp + seconds * 1_000;
-      if (result === "reserved")
-        this.#books.pendings.set(record.id, { record, amount, deadline, day: this.#day(), by: from, fee, window });
-    }
+    } else this.#initiation(from, record, result);
     this.#books.seen.set(record.id, seen);
   }
 
+  #initiation(from: number, record: FullTransfer, result: ResultName): void {
+    const amount = this.#amount(record);
+    const fee = this.#fee(record);
+    const hit = this.#hit(record);
+    const key = `${record.debitAccountId}/${record.rail}/${this.#day()}`;
+    this.#books.sent.set(key, (this.#books.sent.get(key) ?? 0n) + amount);
+    const window = this.#openNumber(record.asset);
+    if (this.#leg(record) === "net") {
+      const bank = `bank ${this.#account(record.debitAccountId).owner}/${record.asset}/${record.rail}/${window}`;
+      this.#books.sent.set(bank, (this.#books.sent.get(bank) ?? 0n) + amount);
+    }
+    for (const rule of this.#rulebook.screening ?? []) {
+      if (rule.kind !== "velocity" || rule.rails?.includes(record.rail) === false) continue;
+      const counted = this.#velocity(record, rule);
+      counted.count += 1;
+      counted.sum += amount;
+    }
+    const phase = result === "posted" ? "Posted" : "Pending";
+    this.#moveCustomers(record, phase, amount);
+    if (result === "posted" || result === "reserved") this.#moveLeg(record, phase, amount + fee);
+    if (result === "posted") return;
+    const rail = this.#rail(record.rail) as RulebookRail;
+    let waits: Wait | undefined;
+    let seconds = record.timeoutSeconds === 0 ? (rail.turnaroundSeconds ?? 0) : record.timeoutSeconds;
+    if (result === "held" && hit !== undefined) {
+      waits = { in: "hold", rule: hit };
+      seconds = hit.holdSeconds;
+    } else if (result === "queued") {
+      waits = { in: "queue", priority: record.priority, turn: this.#turns++ };
+      seconds = rail.queueSecondsMax as number;
+    }
+    const deadline = this.#timestamp + seconds * 1_000;
+    const legs = this.#legAccounts(record);
+    this.#books.pendings.set(record.id, {
+      record,
+      amount,
+      deadline,
+      day: this.#day(),
+      by: from,
+      fee,
+      window,
+      legs,
+      waits,
+    });
+  }
+
   #resolve(id: string, state: "posted" | "voided" | "expired", posted: bigint): void {
-    const { record, amount, day, fee, window } = this.#books.pendings.get(id) as Pending;
-    this.#move(record, "Pending", -amount, -fee);
-    if (posted > 0n) this.#move(record, "Posted", posted, fee);
+    const { record, amount, day, fee, window, waits } = this.#books.pendings.get(id) as Pending;
+    this.#moveCustomers(record, "Pending", -amount);
+    if (waits === undefined) this.#moveLeg(record, "Pending", -amount - fee);
+    if (posted > 0n) {
+      this.#moveCustomers(record, "Posted", posted);
+      this.#moveLeg(record, "Posted", posted + fee);
+    }
     const bank = `bank ${this.#account(record.debitAccountId).owner}/${record.asset}/${record.rail}/${window}`;
-    if (this.#books.sent.has(bank)) {
+    if (this.#leg(record) === "net") {
       this.#books.sent.set(bank, (this.#books.sent.get(bank) as bigint) - (amount - posted));
     }
     const key = `${record.debitAccountId}/${record.rail}/${day}`;
@@ -564,16 +797,33 @@ export class ReferenceModel {
     this.#books.pendings.delete(id);
   }
 
-  #move(record: FullTransfer, phase: "Pending" | "Posted", amount: bigint, fee: bigint): void {
-    const [mine, theirs] = this.#settlements(record);
+  #moveCustomers(record: FullTransfer, phase: "Pending" | "Posted", amount: bigint): void {
     this.#account(record.debitAccountId)[`debits${phase}`] += amount;
     this.#account(record.creditAccountId)[`credits${phase}`] += amount;
-    if (mine !== undefined) mine[`debits${phase}`] += amount + fee;
-    if (theirs !== undefined) theirs[`credits${phase}`] += amount + fee;
-    if (phase === "Pending" || this.#leg(record) !== "net") return;
+  }
+
+  /** What the banks move beside it, fee included. */
+  #moveLeg(record: FullTransfer, phase: "Pending" | "Posted", amount: bigint): void {
+    const [mine, theirs] = this.#settlements(record);
+    if (mine !== undefined) mine[`debits${phase}`] += amount;
+    if (theirs !== undefined) theirs[`credits${phase}`] += amount;
+    if (this.#leg(record) !== "net" || amount < 0n) return;
     const { rows } = this.#initiate(record.asset);
+    if (phase === "Pending") return;
     const [payer, payee] = [record.debitAccountId, record.creditAccountId].map((id) => this.#account(id).owner);
-    rows.set(`${payer}/${payee}`, (rows.get(`${payer}/${payee}`) ?? 0n) + amount + fee);
+    rows.set(`${payer}/${payee}`, (rows.get(`${payer}/${payee}`) ?? 0n) + amount);
+  }
+
+  #legAccounts(record: FullTransfer): readonly (string | undefined)[] {
+    const idOf = (account: Account | undefined): string | undefined =>
+      [...this.#books.accounts].find(([, other]) => other === account)?.[0];
+    const [payer, payee] = [record.debitAccountId, record.creditAccountId].map((id) => this.#account(id).owner);
+    const leg = this.#leg(record);
+    if (leg === "none") return [];
+    return [
+      idOf(this.#own(payer as number, record.asset, leg === "net" ? "reserve" : "settlement")),
+      idOf(this.#own(payee as number, record.asset, "settlement")),
+    ];
   }
 
   /** Settlement accounts of both banks, where settlement money moves with the customers'. */
@@ -627,8 +877,70 @@ export class ReferenceModel {
     return "applied";
   }
 
-  #act(from: number, fields: Required<Omit<ActionFields, "priority">>): string {
+  /** An action about a transfer that waits; releases and returns leave a leaf of their own besides. */
+  #decide(from: number, fields: ActionRecord, key: number): string {
+    const isReprioritise = fields.action === "queue_reprioritise";
+    if (participantOfId(fields.id) !== from) return "id_not_of_participant";
+    if ((isReprioritise && key !== 0) || participantOfId(fields.accountId) !== from) return "not_authorised";
+    const content = JSON.stringify(fields);
+    const seen = this.#books.seen.get(fields.id);
+    if (seen !== undefined) {
+      if (seen.content !== content) return "exists_with_different_content";
+      return seen.success ? "exists" : "id_already_failed";
+    }
+    const fault = this.#decisionFault(fields, key);
+    this.leaves += 1;
+    this.#books.seen.set(fields.id, { content, success: fault === undefined, state: "none" });
+    return fault ?? "applied";
+  }
+
+  #decisionFault({ action, accountId, priority }: ActionRecord, key: number): ResultName | undefined {
+    const pending = this.#books.pendings.get(accountId);
+    const missing = action === "queue_reprioritise" ? "transfer_not_queued" : "transfer_not_held";
+    if (!this.#books.seen.has(accountId)) return "pending_transfer_not_found";
+    if (pending === undefined) return missing;
+    if (pending.deadline <= this.#timestamp) return "pending_transfer_expired";
+    const { waits } = pending;
+    if (action === "queue_reprioritise") {
+      if (waits?.in !== "queue") return missing;
+      waits.priority = priority ?? 0;
+      return undefined;
+    }
+    if (waits?.in !== "hold") return missing;
+    if (action === "return_hold") {
+      this.#resolve(accountId, "voided", 0n);
+      this.leaves += 1;
+      return undefined;
+    }
+    if (waits.rule.fourEyes === true) {
+      if (waits.approvedBy === key) return "approved_already";
+      if (waits.approvedBy === undefined) {
+        waits.approvedBy = key;
+        return undefined;
+      }
+    }
+    const fault = this.#waitingFault(pending);
+    if (fault !== undefined) return fault;
+    if (pending.record.flags.includes("pending")) this.#reserveHeld(accountId, pending);
+    else {
+      this.#resolve(accountId, "posted", pending.amount);
+      this.leaves += 1;
+    }
+    return undefined;
+  }
+
+  #reserveHeld(id: string, pending: Pending): void {
+    const { record, amount, fee } = pending;
+    this.#moveLeg(record, "Pending", amount + fee);
+    const seconds = record.timeoutSeconds || (this.#rail(record.rail)?.turnaroundSeconds ?? 0) || 1;
+    const deadline = this.#timestamp + seconds * 1_000;
+    this.#books.pendings.set(id, { ...pending, deadline, waits: undefined });
+  }
+
+  #act(from: number, fields: ActionRecord, key: number): string {
+    if (DECISIONS.includes(fields.action)) return this.#decide(from, fields, key);
     const found: ResultName[] = [];
+    if (key !== 0) found.push("not_authorised");
     const account = this.#books.accounts.get(fields.accountId);
     if (participantOfId(fields.id) !== from) found.push("id_not_of_participant");
     if (fields.action !== "close" && this.#roles.get(from) !== "authority") found.push("not_authorised");
@@ -711,6 +1023,12 @@ const netOf = (window: Window, bank: number): bigint => {
   }
   return net;
 };
+
+const DECISIONS: readonly string[] = ["release_hold", "return_hold", "queue_reprioritise"];
+
+/** It alone cannot be paid, and others need not wait for it. */
+const isPassedOver = (code: ResultName | undefined): boolean =>
+  code === "debit_account_frozen" || code === "settlement_account_not_found" || code === "pending_transfer_expired";
 
 const isLimited = (account: Account): boolean => account.flags.includes("debits_must_not_exceed_credits");
 const available = (account: Account): bigint => account.creditsPosted - account.debitsPosted - account.debitsPending;

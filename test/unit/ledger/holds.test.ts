@@ -1,18 +1,23 @@
 import { describe, expect, test } from "vitest";
-import type { ActionFields, ScreeningRule, TransferFields } from "../../../src/formats/index.js";
+import type { ActionFields, RulebookRail, ScreeningRule, TransferFields } from "../../../src/formats/index.js";
 import { Ledger } from "../../../src/ledger/index.js";
 import type { Height } from "../../../src/primitives/index.js";
 import {
+  ACCOUNTS,
   ASHA,
   actions,
   BINA,
   CHAIN,
+  FUNDING,
   HARI,
   HDFC,
   HDFC_SETTLEMENT,
+  INR,
+  ISSUANCE,
   id,
   makeGenesis,
   RBI,
+  RULEBOOK,
   Run,
   SBI,
   SBI_SETTLEMENT,
@@ -39,7 +44,7 @@ const decide = (rest: number, action: "release_hold" | "return_hold", of: number
 /** The fixture's second key of each bank may approve and nothing else. */
 const APPROVER = { key: 1 };
 
-describe("LEDG-29: a screening rule puts a transfer on hold", () => {
+describe("LEDG-30: a screening rule puts a transfer on hold", () => {
   test("the customers' money is reserved, the banks' is not", () => {
     const run = held([LARGE]);
     expect(run.transfer(SBI, pay(1, 499), pay(2, 500))).toEqual(["posted", "held"]);
@@ -103,7 +108,81 @@ describe("LEDG-29: a screening rule puts a transfer on hold", () => {
   });
 });
 
-describe("LEDG-30: an approve key decides about what is on hold", () => {
+describe("LEDG-22, LEDG-30: holds and what banks owe in windows", () => {
+  const RESERVES = [id(RBI, 0x22), id(RBI, 0x23)] as const;
+  const NEFT = 10;
+  const owing = (screening: readonly ScreeningRule[]) =>
+    Run.of(
+      makeGenesis({
+        rules: {
+          screening,
+          windowTimes: [0],
+          rails: [
+            ...RULEBOOK.rails,
+            { ...(RULEBOOK.rails[0] as RulebookRail), number: NEFT, name: "NEFT", settlement: "net" },
+          ],
+        },
+        accounts: [
+          ...ACCOUNTS,
+          { id: RESERVES[0], owner: SBI, asset: INR, kind: "reserve" },
+          { id: RESERVES[1], owner: HDFC, asset: INR, kind: "reserve" },
+        ],
+        funding: [
+          ...FUNDING.filter(({ credit }) => credit !== HDFC_SETTLEMENT),
+          { debit: ISSUANCE, credit: RESERVES[0], amount: "1000" },
+        ],
+      }),
+    );
+  const LISTED: ScreeningRule = { number: 1, holdSeconds: 600, kind: "accounts", accounts: [RESERVES[0]] };
+  const take = (rest: number, amount: number): TransferFields =>
+    pay(rest, amount, { debitAccountId: RESERVES[0], creditAccountId: SBI_SETTLEMENT });
+
+  test("a reserve account holds nothing back that its bank owes", () => {
+    const run = owing([LISTED]);
+    expect(run.transfer(SBI, pay(1, 800, { rail: NEFT }), take(2, 201), take(3, 200))).toEqual([
+      ...["posted", "insufficient_reserve", "held"],
+    ]);
+    expect(run.transfer(SBI, pay(4, 1, { rail: NEFT }))).toEqual(["insufficient_reserve"]);
+  });
+
+  test("and pays what it holds back once it is released, counted once", () => {
+    const run = owing([LISTED]);
+    expect(run.transfer(SBI, take(1, 1_000))).toEqual(["held"]);
+    expect(run.block([actions(SBI, [decide(2, "release_hold", 1)], APPROVER)]).results).toEqual([["applied"]]);
+    expect(run.balances(RESERVES[0])).toEqual([0, 1_000, 0, 1_000]);
+  });
+
+  test("LEDG-7, LEDG-22: where there is no cap, an exposure of more than 64 bits is an overflow", () => {
+    const run = Run.of(
+      makeGenesis({
+        rules: {
+          rails: [
+            ...RULEBOOK.rails,
+            { ...(RULEBOOK.rails[0] as RulebookRail), number: NEFT, name: "NEFT", settlement: "net", fee: "2" },
+          ],
+        },
+        accounts: [...ACCOUNTS, { id: RESERVES[0], owner: SBI, asset: INR, kind: "reserve" }],
+        funding: [{ debit: id(SBI, 0xc0), credit: ASHA, amount: "18446744073709551615" }],
+      }),
+    );
+    expect(run.transfer(SBI, pay(1, 0, { rail: NEFT, amount: "18446744073709551615" }))).toEqual(["balance_overflow"]);
+  });
+
+  test("a held payment to a bank that has closed its settlement account stays on hold: its window could not settle", () => {
+    const run = owing([LARGE]);
+    expect(run.transfer(SBI, pay(1, 500, { rail: NEFT }))).toEqual(["held"]);
+    expect(
+      run.block([actions(HDFC, [{ id: id(HDFC, 8), accountId: HDFC_SETTLEMENT, action: "close" }])]).results,
+    ).toEqual([["applied"]]);
+    expect(run.block([actions(SBI, [decide(2, "release_hold", 1)], APPROVER)]).results).toEqual([
+      ["settlement_account_not_found"],
+    ]);
+    run.block([], START + 86_400_000);
+    expect(run.ledger.transferPosition(id(SBI, 1))).toMatchObject({ pending: "expired" });
+  });
+});
+
+describe("LEDG-31: an approve key decides about what is on hold", () => {
   test("release pays, with the leg between the banks", () => {
     const run = held([LARGE]);
     run.transfer(SBI, pay(1, 500));

@@ -85,7 +85,7 @@ const reprioritise = (rest: number, of: number, priority: number): ActionFields 
   priority,
 });
 
-describe("LEDG-27: a gross payment waits for its bank's liquidity", () => {
+describe("LEDG-28: a gross payment waits for its bank's liquidity", () => {
   test("the customers' money is reserved, the banks' is not", () => {
     const run = Run.of(genesis);
     expect(run.transfer(SBI, pay(1, 800), pay(2, 300))).toEqual(["posted", "queued"]);
@@ -203,7 +203,45 @@ describe("LEDG-27: a gross payment waits for its bank's liquidity", () => {
   });
 });
 
-describe("LEDG-28: banks that wait for each other are paid in one step", () => {
+describe("LEDG-28: what cannot be paid any more does not hold up the rest", () => {
+  test("a payment is not made after its time, even where a block cannot expire all", () => {
+    const run = Run.of({ ...genesis, rulebook: { ...genesis.rulebook, expiriesPerBlockMax: 1 } });
+    run.transfer(SBI, pay(1, 1_000), pay(2, 300), pay(3, 300), pay(4, 300));
+    run.transfer(HDFC, payBack(1, 500));
+    const late = START + 101_000;
+    const states = () => [2, 3, 4].map((rest) => run.ledger.transferPosition(id(SBI, rest))?.pending);
+    run.block([], late);
+    expect(states()).toEqual(["expired", "pending", "pending"]);
+    const { results } = run.block([settleSet(SBI, [id(SBI, 4)])], late);
+    expect(results[0]).toEqual(["pending_transfer_expired"]);
+    expect(states()).toEqual(["expired", "expired", "pending"]);
+    run.block([], late);
+    expect(states()).toEqual(["expired", "expired", "expired"]);
+    expect(run.balances(SBI_SETTLEMENT)).toEqual([0, 1_000, 0, 1_500]);
+  });
+
+  test("a closed settlement account gets nothing, and the payments to others go on", () => {
+    const run = Run.of(genesis);
+    run.transfer(SBI, pay(1, 1_000), pay(2, 300));
+    // HDFC pays all that it holds to nobody but the issuer, and closes its settlement account.
+    const redeem = { id: id(RBI, 1), debitAccountId: HDFC_SETTLEMENT, creditAccountId: ISSUANCE, amount: "1500" };
+    expect(run.block([transfers(RBI, [redeem])]).results).toEqual([["posted"]]);
+    expect(
+      run.block([actions(HDFC, [{ id: id(HDFC, 8), accountId: HDFC_SETTLEMENT, action: "close" }])]).results,
+    ).toEqual([["applied"]]);
+    const issue = { id: id(RBI, 2), debitAccountId: ISSUANCE, creditAccountId: SBI_SETTLEMENT, amount: "500" };
+    run.block([transfers(RBI, [issue])]);
+    run.block([settleSet(SBI, [id(SBI, 2)])]);
+    expect(run.history.at(-1)?.results).toEqual([["settlement_account_not_found"]]);
+    expect(run.ledger.findSettleSet(356)).toEqual([]);
+    expect(run.ledger.transferPosition(id(SBI, 2))).toMatchObject({ pending: "pending" });
+    expect(run.balances(HDFC_SETTLEMENT)).toEqual([0, 1_500, 0, 1_500]);
+    const [totals] = run.ledger.conservation();
+    expect(totals?.settlement).toBe(totals?.issued);
+  });
+});
+
+describe("LEDG-29: banks that wait for each other are paid in one step", () => {
   /** Each bank owes the other more than it holds. */
   function gridlocked(): Run {
     const run = Run.of(genesis);
