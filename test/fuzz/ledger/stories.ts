@@ -48,7 +48,7 @@ export const NEFT = 10;
 const ACCEPT = 11;
 const ACCEPT_NET = 12;
 const opened = [id(SBI, 0x61), id(SBI, 0x62), id(HDFC, 0x63), id(RBI, 0x64)];
-export const accountIds = [
+const accountIds = [
   ...[ASHA, BINA, HARI, SBI_CLEARING, HDFC_CLEARING, SBI_SETTLEMENT, HDFC_SETTLEMENT, ISSUANCE],
   ...[SBI_RESERVE, HDFC_RESERVE],
   ...opened,
@@ -73,14 +73,14 @@ const creditOf = (from: ParticipantNumber) =>
     },
     { weight: 1, arbitrary: anyAccount },
   );
-export const participant = fc.constantFrom(SBI, SBI, SBI, HDFC, HDFC, RBI);
+const participant = fc.constantFrom(SBI, SBI, SBI, HDFC, HDFC, RBI);
 /** Ids from 1 are reservations, from 100 everything else; rarely another bank's. */
 const idBetween = (from: ParticipantNumber, min: number, max: number) =>
   fc.oneof(
     { weight: 40, arbitrary: fc.integer({ min, max }).map((rest) => id(from, rest)) },
     { weight: 1, arbitrary: fc.integer({ min: 1, max: 9 }).map((rest) => id(HDFC, rest)) },
   );
-export const transferId = (from: ParticipantNumber) => idBetween(from, 100, 400);
+const transferId = (from: ParticipantNumber) => idBetween(from, 100, 400);
 const reservationId = (from: ParticipantNumber) => idBetween(from, 1, 99);
 const amount = fc.oneof(
   { weight: 8, arbitrary: fc.integer({ min: 0, max: 150 }).map(String) },
@@ -224,7 +224,7 @@ const actionsOf = (from: ParticipantNumber) =>
     )
     .map((list): Batch => ({ kind: "actions", from, list }));
 
-export const batch = participant.chain((from) =>
+const batch = participant.chain((from) =>
   fc.oneof(
     { weight: 12, arbitrary: transfersOf(from) },
     { weight: 1, arbitrary: openingsOf(from) },
@@ -238,7 +238,7 @@ export interface Step {
 }
 
 /** Repeats some records, and lets most posts and voids name one of the bank's latest reservations. */
-export function aimed(steps: readonly Step[]): Step[] {
+function aimed(steps: readonly Step[]): Step[] {
   const reserved = new Map<number, FullTransfer[]>();
   const offered: FullTransfer[] = [];
   const earlier: FullTransfer[] = [];
@@ -322,7 +322,7 @@ export function ordered(batch: Batch, salt: number): OrderedBatch {
 export const blurred = (results: readonly string[][]): string[][] =>
   results.map((list) => list.map((name) => name.replace(/^(exists_with_different)_(?!owner$|kind$).*/, "$1")));
 
-export const PART_RAIL = RULEBOOK.rails[PART] as (typeof RULEBOOK.rails)[number];
+const PART_RAIL = RULEBOOK.rails[PART] as (typeof RULEBOOK.rails)[number];
 
 export const genesis = makeGenesis({
   rules: {
