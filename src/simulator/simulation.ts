@@ -637,7 +637,8 @@ export class Simulation {
   }
 
   #carry(node: SimulatedNode, to: ValidatorIndex, channel: Channel, frame: Uint8Array): boolean {
-    if (channel === "consensus") this.#votes.frameLeft(participantNumber(node.index + 1), frame, node.store.durable);
+    // A vote may leave inside a certificate that answers a question, before its own frame does.
+    if (channel !== "batches") this.#votes.frameLeft(participantNumber(node.index + 1), frame, node.store.durable);
     if (node.isHonest) this.#chronicle.countFrame(frame);
     const target = this.#instance(node, to);
     if (target === undefined) return false;

@@ -1,4 +1,4 @@
-import { type AgreementMessage, type Block, decodeMessage, type Message, type Vote } from "../../consensus/index.js";
+import { type Block, decodeMessage, type Message, type Vote } from "../../consensus/index.js";
 import { sha256 } from "../../crypto/index.js";
 import type { Header } from "../../formats/index.js";
 import type { NextSetView } from "../../ledger/index.js";
@@ -150,16 +150,18 @@ export class EpochVoteRules {
 
 /** The epoch that a message is about; undefined for what is of none. */
 function epochOf(message: Message): Epoch | undefined {
-  const agreement = message as AgreementMessage;
-  switch (agreement.type) {
+  switch (message.type) {
     case "proposal":
-      return agreement.proposal.block.header.epoch;
+      return message.proposal.block.header.epoch;
     case "vote":
-      return agreement.vote.epoch;
+      return message.vote.epoch;
     case "certificate":
-      return agreement.certificate.epoch;
+      return message.certificate.epoch;
     case "commit-proof":
-      return agreement.proof.commit.epoch;
+      return message.proof.commit.epoch;
+    case "certificates":
+      // An answer is about the epoch of who gives it.
+      return message.certificates[0]?.epoch;
     default:
       return undefined;
   }

@@ -132,6 +132,9 @@ export class VoteRules {
       case "commit-proof":
         for (const certificate of certificatesIn(message)) this.#certificate(from, certificate, durable);
         return;
+      case "certificates":
+        for (const certificate of message.certificates) this.#certificate(from, certificate, durable);
+        return;
       default:
         return;
     }
