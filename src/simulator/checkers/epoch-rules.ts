@@ -160,6 +160,7 @@ function epochOf(message: Message): Epoch | undefined {
     case "commit-proof":
       return message.proof.commit.epoch;
     case "certificates":
+      // An answer is about the epoch of who gives it.
       return message.certificates[0]?.epoch;
     default:
       return undefined;

@@ -241,7 +241,7 @@ export class LedgerRules {
     ).filter((outcome) => outcome === undefined || !isGovernance(outcome));
     violations.check(
       found.length === expected.outcomes.length,
-      "LEDG-19: one outcome for each id used, account opened, expiry and position settled",
+      "LEDG-19: one outcome for each id used, account opened and expiry",
       () => `height ${height}: ${found.length} where ${expected.outcomes.length} are due`,
     );
     for (const [index, due] of expected.outcomes.entries()) {
