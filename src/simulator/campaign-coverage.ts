@@ -62,7 +62,8 @@ export const RULES: readonly string[] = [
   ...numbered("SAFE", 11),
   ...numbered("LIVE", 5),
   ...numbered("PACE", 6),
-  ...numbered("SYNC", 3),
+  ...numbered("SYNC", 5),
+  ...numbered("EPOCH", 8),
 ];
 
 /** All that is known to be possible; what a campaign leaves out of it was not tried. */

@@ -100,7 +100,7 @@ describe("the page of a history", () => {
 describe("coverage", () => {
   test("counts the rules that docs/protocol.md numbers", () => {
     const text = readFileSync("docs/protocol.md", "utf8");
-    const rules = [...text.matchAll(/^\| ((?:SAFE|LIVE|PACE|SYNC)-\d+) \|/gm)].map(([, rule]) => rule);
+    const rules = [...text.matchAll(/^\| ((?:SAFE|LIVE|PACE|SYNC|EPOCH)-\d+) \|/gm)].map(([, rule]) => rule);
     expect(new Set(RULES)).toEqual(new Set(rules));
   });
 

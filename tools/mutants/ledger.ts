@@ -163,7 +163,7 @@ export const LEDGER_MUTATIONS: readonly Mutation[] = [
     name: "frozen-account-debited",
     rule: "LEDG-12",
     edits: [
-      { file: JUDGE, search: "if (this.#isFrozen(this.debit)) return RESULT.debit_account_frozen;", replace: "" },
+      { file: JUDGE, search: "if (this.#has(this.debit, FROZEN)) return RESULT.debit_account_frozen;", replace: "" },
     ],
     looks: SWARM,
   },
