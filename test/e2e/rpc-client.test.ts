@@ -86,7 +86,7 @@ describe("calls", () => {
     const client = clientOf(server.url, { retries: 0 });
     expect(await codeOf(client.getBlock(99))).toBe("not_found");
     expect(await codeOf(client.getBlock("zz"))).toBe("invalid_params");
-    expect(await codeOf(client.call("gov_propose", {}))).toBe("method_not_found");
+    expect(await codeOf(client.call("gov_abdicate", {}))).toBe("method_not_found");
     expect(await codeOf(clientOf(server.url, { token: "bad", retries: 0 }).submitTransfers([TRANSFER]))).toBe(
       "unauthorized",
     );

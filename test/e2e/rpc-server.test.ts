@@ -177,7 +177,7 @@ describe("over HTTP", () => {
   test("subscriptions do not exist here", async () => {
     const { url } = await serve();
     expect((await call(url, "chain_subscribe", { stream: "blocks" })).error?.code).toBe(-32601);
-    expect((await call(url, "settlement_getWindow", {})).error?.code).toBe(-32601);
+    expect((await call(url, "settlement_getNothing", {})).error?.code).toBe(-32601);
   });
 
   test("probes and metrics", async () => {

