@@ -74,7 +74,7 @@ const heightOf = async (name: string): Promise<number> =>
 
 const start = async (name: string): Promise<void> => {
   const path = join(home(name), "config.yaml");
-  writeFileSync(path, readFileSync(path, "utf8").replace(/level: "?\w+"?/u, "level: fatal"));
+  writeFileSync(path, readFileSync(path, "utf8").replace(/level: "?\w+"?/u, "level: error"));
   nodes.set(name, await startNode(home(name), "test"));
 };
 
