@@ -163,8 +163,13 @@ describe("governance of a network of real processes, through the command line", 
     const id = await proposed("participant", card);
     await passed(id);
     await activated(id);
-    const { participants } = await rpc<{ participants: { name: string; number: number }[] }>(2, "gov_getParticipants");
-    const number = participants.find(({ name }) => name === "PNB")?.number;
+    // Another node executes the same block a moment sooner or later.
+    let number: number | undefined;
+    await until(async () => {
+      const answer = await rpc<{ participants: { name: string; number: number }[] }>(2, "gov_getParticipants");
+      number = answer.participants.find(({ name }) => name === "PNB")?.number;
+      return number !== undefined;
+    });
     expect(number).toBe(6);
 
     copyFileSync(join(network, "genesis.json"), join(pnb, "genesis.json"));
