@@ -1,52 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:net";
+import { type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-
-interface Ran {
-  readonly exitCode: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Runs the command line as a process of its own. */
-async function sabha(...words: readonly string[]): Promise<Ran> {
-  const child = spawn(process.execPath, ["--import", "tsx", "src/cli/main.ts", ...words]);
-  let [out, err] = ["", ""];
-  child.stdout.on("data", (chunk: Buffer) => {
-    out += chunk.toString("utf8");
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    err += chunk.toString("utf8");
-  });
-  const [exitCode] = (await once(child, "close")) as [number | null];
-  return { exitCode, out, err };
-}
-
-const listening = (port: number): Promise<Server | undefined> =>
-  new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(undefined));
-    server.listen(port, "127.0.0.1", () => resolve(server));
-  });
-
-const closed = async (server: Server): Promise<void> => {
-  server.close();
-  await once(server, "close");
-};
-
-/** The first of so many neighbouring ports that nobody uses now. */
-async function freePorts(count: number): Promise<number> {
-  for (let base = 20_000 + 2 * (process.pid % 5_000); base < 60_000; base += count) {
-    const servers = await Promise.all(Array.from({ length: count }, (_, offset) => listening(base + offset)));
-    await Promise.all(servers.filter((server) => server !== undefined).map(closed));
-    if (!servers.includes(undefined)) return base;
-  }
-  throw new Error("no free ports");
-}
+import { closed, freePorts, listening, sabha } from "../fixtures/command-line.js";
 
 let directory: string;
 let network: string;
@@ -56,7 +15,7 @@ const home = (name: string): string => join(network, name);
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "sabha-e2e-"));
   network = join(directory, "network");
-  basePort = await freePorts(8);
+  basePort = await freePorts(8, 20_000 + 2 * (process.pid % 5_000));
   const words = ["genesis", "network", "--banks", "SBI,HDFC,ICICI,AXIS,YES", "--validators", "SBI,HDFC,ICICI,AXIS"];
   const made = await sabha(...words, "--base-port", String(basePort), "--out", network);
   expect(made).toMatchObject({ exitCode: 0, err: "" });

@@ -1,47 +1,10 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createKey } from "../../src/node/index.js";
 import { type Node, startNode } from "../../src/node/node.js";
-
-interface Ran {
-  readonly exitCode: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Runs the command line as a process of its own. */
-async function sabha(...words: readonly string[]): Promise<Ran> {
-  const child = spawn(process.execPath, ["--import", "tsx", "src/cli/main.ts", ...words]);
-  let [out, err] = ["", ""];
-  child.stdout.on("data", (chunk: Buffer) => {
-    out += chunk.toString("utf8");
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    err += chunk.toString("utf8");
-  });
-  const [exitCode] = (await once(child, "close")) as [number | null];
-  return { exitCode, out, err };
-}
-
-const isFree = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
-
-async function freePorts(count: number): Promise<number> {
-  for (let base = 20_003 + 2 * ((process.pid * 11) % 5_000); base < 60_000; base += count) {
-    const free = await Promise.all(Array.from({ length: count }, (_, offset) => isFree(base + offset)));
-    if (!free.includes(false)) return base;
-  }
-  throw new Error("no free ports");
-}
+import { freePorts, sabha, until } from "../fixtures/command-line.js";
 
 const BANKS = ["SBI", "HDFC", "ICICI", "AXIS", "YES"];
 const nodes = new Map<string, Node>();
@@ -56,11 +19,6 @@ async function rpc<T>(name: string, method: string, params: object = {}): Promis
     body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
   });
   return ((await answer.json()) as { readonly result: T }).result;
-}
-
-/** Asks again until the condition holds; the test's own limit ends it. */
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 100));
 }
 
 interface Consensus {
@@ -124,7 +82,7 @@ const inEpoch = (epoch: number, names: readonly string[]): Promise<void> =>
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "sabha-epochs-"));
   network = join(directory, "network");
-  const basePort = await freePorts(10);
+  const basePort = await freePorts(10, 20_003 + 2 * ((process.pid * 11) % 5_000));
   const words = ["--banks", BANKS.join(","), "--validators", BANKS.slice(0, 4).join(",")];
   const made = await sabha("genesis", "network", ...words, "--base-port", String(basePort), "--out", network);
   expect(made).toMatchObject({ exitCode: 0, err: "" });

@@ -1,45 +1,8 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-
-interface Ran {
-  readonly exitCode: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Runs the command line as a process of its own. */
-async function sabha(...words: readonly string[]): Promise<Ran> {
-  const child = spawn(process.execPath, ["--import", "tsx", "src/cli/main.ts", ...words]);
-  let [out, err] = ["", ""];
-  child.stdout.on("data", (chunk: Buffer) => {
-    out += chunk.toString("utf8");
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    err += chunk.toString("utf8");
-  });
-  const [exitCode] = (await once(child, "close")) as [number | null];
-  return { exitCode, out, err };
-}
-
-const isFree = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
-
-async function freePorts(count: number): Promise<number> {
-  for (let base = 20_001 + 2 * ((process.pid * 7) % 5_000); base < 60_000; base += count) {
-    const free = await Promise.all(Array.from({ length: count }, (_, offset) => isFree(base + offset)));
-    if (!free.includes(false)) return base;
-  }
-  throw new Error("no free ports");
-}
+import { freePorts, sabha, until } from "../fixtures/command-line.js";
 
 let directory: string;
 let network: string;
@@ -54,11 +17,6 @@ async function rpc<T>(index: number, method: string, params: object = {}): Promi
     body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
   });
   return ((await answer.json()) as { readonly result: T }).result;
-}
-
-/** Asks again, after each next block, until the condition holds; the test's own limit ends it. */
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 100));
 }
 
 const executed = async (index: number): Promise<number> =>
@@ -94,7 +52,7 @@ const transfer = async (bank: string, amount: string): Promise<string> => {
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "sabha-governance-"));
   network = join(directory, "network");
-  basePort = await freePorts(8);
+  basePort = await freePorts(8, 20_001 + 2 * ((process.pid * 7) % 5_000));
   const words = ["genesis", "network", "--banks", "SBI,HDFC,ICICI,AXIS"];
   const made = await sabha(...words, "--base-port", String(basePort), "--out", network);
   expect(made).toMatchObject({ exitCode: 0, err: "" });
