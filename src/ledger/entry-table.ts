@@ -123,11 +123,6 @@ export class EntryTable {
     for (let page = 0; page < this.pageCount; page += 1) if (this.#dirty[page] !== 1) this.#markDirty(page);
   }
 
-  /** Marks every page as touched. */
-  touchAllPages(): void {
-    for (let page = 0; page < this.pageCount; page += 1) if (this.#dirty[page] !== 1) this.#markDirty(page);
-  }
-
   /** The used entries of a page, as a copy. */
   pageBytes(page: number): Uint8Array {
     const first = page * this.pageEntries;

@@ -93,7 +93,7 @@ export class Ledger {
     this.#governance = new GovernanceExecution(state, chainId, genesis);
     this.#roots = new StateRoots(state.tables);
     this.#roots.update();
-    // Genesis itself writes no pages, so the first checkpoint has all of them.
+    // No checkpoint has written the pages of genesis: the first one does.
     if (height === 0) for (const table of state.tables) table?.touchAll();
     this.#height = height;
     this.#stateHeight = height;
@@ -108,10 +108,7 @@ export class Ledger {
    */
   static fromGenesis(genesis: Genesis, chainId: Digest, options: LedgerOptions = {}): Ledger {
     const state = genesisState(genesis, options.hashSeed ?? 0);
-    const ledger = new Ledger(state, genesis, chainId, 0 as Height);
-    // No checkpoint has written the pages of genesis: the first one does.
-    for (const table of state.tables) table?.touchAllPages();
-    return ledger;
+    return new Ledger(state, genesis, chainId, 0 as Height);
   }
 
   /**

@@ -45,32 +45,27 @@ export class WaitingTransfers {
 
   /** Pays what banks can pay from the heads of their queues, looking at `limit` transfers at most. */
   releaseQueued(limit: number): void {
-    let looked = 0;
-    for (const { ids } of this.#state.queues.all()) {
-      for (const idIndex of [...ids]) {
-        if (looked === limit) return;
-        looked += 1;
-        const code = this.#judgeQueued(idIndex);
-        if (isPassedOver(code)) continue;
-        if (code !== 0) break;
-        this.#transfers.payWaiting();
-      }
-    }
+    for (const _ of this.#payable(limit)) this.#transfers.payWaiting();
   }
 
   /** Whether the next block would pay something from a queue: then it is due now. */
   isReleaseDue(limit: number): boolean {
+    return this.#payable(limit).next().done !== true;
+  }
+
+  /** Stops at each queued transfer that has just been found payable, looking at `limit` of them at most. */
+  *#payable(limit: number): Generator<void, void, undefined> {
     let looked = 0;
     for (const { ids } of this.#state.queues.all()) {
-      for (const idIndex of ids) {
-        if (looked === limit) return false;
+      // A copy, since whoever is stopped for may pay, which takes the transfer out of its queue.
+      for (const idIndex of [...ids]) {
+        if (looked === limit) return;
         looked += 1;
         const code = this.#judgeQueued(idIndex);
-        if (code === 0) return true;
-        if (!isPassedOver(code)) break;
+        if (code === 0) yield;
+        else if (!isPassedOver(code)) break;
       }
     }
-    return false;
   }
 
   /** 0 if a queued transfer can be paid now. From its deadline on it is not, even where a block cannot expire all. */
@@ -83,7 +78,7 @@ export class WaitingTransfers {
 
   /** Right to decide about the transfer that an action names; 0 if nothing speaks against it. */
   judgeRight(words: Uint32Array, at: number, by: Decider): number {
-    const mayDecide = words[at + ACTION] !== undefined && this.#isDecision(words, at) ? by.mayApprove : by.maySubmit;
+    const mayDecide = this.#isDecision(words, at) ? by.mayApprove : by.maySubmit;
     // The number of whoever initiated it begins the transfer's id, as it begins the action's.
     return mayDecide && words[at + ACTION_TRANSFER] === words[at] ? 0 : RESULT.not_authorised;
   }
