@@ -1,5 +1,6 @@
 import { OUTCOME_LEAF_BYTES, OUTCOME_LEAF_FIELDS, readOutcome, resultCode } from "../formats/index.js";
 import { fromHex, toHex } from "../primitives/index.js";
+import { firstHeight } from "./halving.js";
 import type { SabhaClient } from "./sabha-client.js";
 import type { BlockResult } from "./types.js";
 
@@ -65,7 +66,11 @@ export async function bisect(
   if (one.chainId !== two.chainId)
     throw new RangeError(`the nodes are of two chains: ${one.chainId} and ${two.chainId}`);
   const top = Math.min(one.executedHeight, two.executedHeight);
-  const height = await firstDifference(nodes, top, onStep);
+  const height = await firstHeight(top, async (at) => {
+    onStep(at);
+    const [mine, yours] = await both(nodes, (node) => node.getResult(at));
+    return mine.resultsRoot !== yours.resultsRoot;
+  });
   if (height === undefined) return compareState(nodes, top);
   const [mine, yours] = await both(nodes, (node) => node.getResult(height));
   if (mine.blockHash !== yours.blockHash) {
@@ -75,28 +80,6 @@ export async function bisect(
     return compareOutcomes(nodes, height);
   }
   return compareCheckpoint(nodes, mine, yours);
-}
-
-/** Smallest height whose log heads differ; undefined if those at the top are equal. */
-async function firstDifference(
-  nodes: Nodes,
-  top: number,
-  onStep: (height: number) => void,
-): Promise<number | undefined> {
-  const differs = async (height: number): Promise<boolean> => {
-    onStep(height);
-    const [mine, yours] = await both(nodes, (node) => node.getResult(height));
-    return mine.resultsRoot !== yours.resultsRoot;
-  };
-  if (top < 1 || !(await differs(top))) return undefined;
-  let equal = 0;
-  let different = top;
-  while (different - equal > 1) {
-    const middle = Math.floor((equal + different) / 2);
-    if (await differs(middle)) different = middle;
-    else equal = middle;
-  }
-  return different;
 }
 
 async function compareOutcomes(nodes: Nodes, height: number): Promise<Bisection> {

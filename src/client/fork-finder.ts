@@ -8,6 +8,7 @@ import {
   readHeader,
 } from "../formats/index.js";
 import { type Digest, decode, type Epoch, fromHex, type View } from "../primitives/index.js";
+import { firstHeight } from "./halving.js";
 import type { SabhaClient } from "./sabha-client.js";
 import type { CertificateJson } from "./types.js";
 
@@ -45,19 +46,10 @@ export async function findFork(left: SabhaClient, right: SabhaClient): Promise<F
 /** Blocks are hash-linked, so all heights above the first difference differ too. */
 async function forkHeight(left: SabhaClient, right: SabhaClient): Promise<number | undefined> {
   const [one, two] = await Promise.all([left.getStatus(), right.getStatus()]);
-  const differs = async (height: number): Promise<boolean> => {
+  return firstHeight(Math.min(one.height, two.height), async (height) => {
     const [mine, yours] = await Promise.all([left.getBlock(height), right.getBlock(height)]);
     return mine.hash !== yours.hash;
-  };
-  let different = Math.min(one.height, two.height);
-  if (different < 1 || !(await differs(different))) return undefined;
-  let equal = 0;
-  while (different - equal > 1) {
-    const middle = Math.floor((equal + different) / 2);
-    if (await differs(middle)) different = middle;
-    else equal = middle;
-  }
-  return different;
+  });
 }
 
 interface FinalBlock {
