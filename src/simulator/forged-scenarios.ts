@@ -271,17 +271,24 @@ function sameAgain({ consortium: { set, candidates } }: Simulation): NonNullable
   });
 }
 
-/** Blocks of an honest shape, in a quiet network, each with one thing wrong; all else is as it has to be. */
-function wrongBlocks(seed: number, validators: number): Simulation {
+/** Somebody forges in the first leader's name, on genesis: everything about its block is known beforehand. */
+function silentFirstLeader(
+  seed: number,
+  validators: number,
+): { readonly simulation: Simulation; readonly forger: Forger; readonly random: Random } {
   const random = new Random(seed, "forger");
-  // The first leader, on genesis: everything about its block is known beforehand.
   const simulation = new Simulation({
     seed,
     validators,
     adversaries: { 0: ["silent-leader"] },
     network: { delayMs: [0.5, 3] },
   });
-  const forger = new Forger(simulation, 0, random);
+  return { simulation, forger: new Forger(simulation, 0, random), random };
+}
+
+/** Blocks of an honest shape, in a quiet network, each with one thing wrong; all else is as it has to be. */
+function wrongBlocks(seed: number, validators: number): Simulation {
+  const { simulation, forger, random } = silentFirstLeader(seed, validators);
   simulation.runFor(600);
   const wall = Math.floor((simulation.honest[0] as SimulatedNode).wall());
   const own = { view: 1 as View, timestamp: wall };
@@ -371,14 +378,7 @@ function wrongLinks(seed: number, validators: number): Simulation {
 
 /** A machine that has voted for one block of a leader comes back, and is shown another one of the same view (SAFE-3). */
 function secondBlock(seed: number, validators: number): Simulation {
-  const random = new Random(seed, "forger");
-  const simulation = new Simulation({
-    seed,
-    validators,
-    adversaries: { 0: ["silent-leader"] },
-    network: { delayMs: [0.5, 3] },
-  });
-  const forger = new Forger(simulation, 0, random);
+  const { simulation, forger, random } = silentFirstLeader(seed, validators);
   simulation.runFor(700);
   const victim = random.pick(simulation.honest);
   const timestamp = Math.floor(victim.wall());

@@ -69,7 +69,7 @@ export class EpochVoteRules {
   readonly #epochs: { readonly members: readonly number[]; readonly rules: VoteRules }[] = [];
   /** Proposals of an epoch that no honest machine has seen begin: a liar may be the first to know. */
   readonly #early: Block[] = [];
-  #lastFrame: { readonly frame: Uint8Array; readonly message: Message | undefined } | undefined;
+  #lastFrame: Uint8Array | undefined;
 
   constructor(options: EpochVoteRulesOptions) {
     this.#options = options;
@@ -116,16 +116,12 @@ export class EpochVoteRules {
     return undefined;
   }
 
-  get lastMessage(): Message | undefined {
-    return this.#lastFrame?.message;
-  }
-
   /** A frame leaves a participant's machine. */
   frameLeft(from: ParticipantNumber, frame: Uint8Array, durable: Contents): void {
-    if (this.#lastFrame?.frame === frame) return;
+    if (this.#lastFrame === frame) return;
     const { isHonest, violations } = this.#options;
     const decoded = decodeMessage(sha256, undefined, frame);
-    this.#lastFrame = { frame, message: decoded.ok ? decoded.value : undefined };
+    this.#lastFrame = frame;
     if (!decoded.ok) {
       if (isHonest(from)) violations.add("an honest frame decodes", `${from}: ${decoded.fault.detail}`);
       return;

@@ -45,7 +45,7 @@ export class VoteRules {
   readonly #checkedCertificates = new Set<string>();
   /** Block of the PrepareQC and of the CommitQC of a view, and whether it has a TC, as honest machines passed them on. */
   readonly #certified = new Map<View, { PREPARE?: Digest; COMMIT?: Digest; TIMEOUT?: Digest }>();
-  #lastFrame: { readonly frame: Uint8Array; readonly message: Message | undefined } | undefined;
+  #lastFrame: Uint8Array | undefined;
 
   constructor(options: VoteRulesOptions) {
     this.#options = options;
@@ -68,9 +68,9 @@ export class VoteRules {
 
   /** A frame leaves a machine. Broadcasts come as one frame to each peer and are read once. */
   frameLeft(from: ValidatorIndex, frame: Uint8Array, durable: Contents): void {
-    if (this.#lastFrame?.frame === frame) return;
+    if (this.#lastFrame === frame) return;
     const decoded = decodeMessage(sha256, from, frame);
-    this.#lastFrame = { frame, message: decoded.ok ? decoded.value : undefined };
+    this.#lastFrame = frame;
     const isHonest = this.#options.isHonest(from);
     if (!decoded.ok) {
       if (isHonest) this.#options.violations.add("an honest frame decodes", `${from}: ${decoded.fault.detail}`);
@@ -106,11 +106,6 @@ export class VoteRules {
 
   #votersFor({ header, hash }: Block): ReadonlySet<number> {
     return this.#views.get(header.view)?.commits.get(hash) ?? NOBODY;
-  }
-
-  /** The message of the frame last seen to leave, so that nobody decodes it twice. */
-  get lastMessage(): Message | undefined {
-    return this.#lastFrame?.message;
   }
 
   #honestMessage(from: ValidatorIndex, message: Message, durable: Contents): void {
