@@ -16,6 +16,8 @@ function run(options: Options): Promise<object> {
 }
 
 const options = readOptions(process.argv.slice(2));
+// Each consortium of a sweep wants to know when this process goes.
+process.setMaxListeners(0);
 // Nodes are ended before this process goes, whatever ends it.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
 try {

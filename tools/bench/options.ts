@@ -29,6 +29,9 @@ export interface Options {
   readonly html: string;
 }
 
+/** As the command line of sabha ends where it was used wrongly. */
+const WRONG_USE = 2;
+
 const SWEPT_BATCHES = [1, 10, 100, 1_000, 4_000, BATCH_RECORDS_MAX];
 
 const whole =
@@ -93,7 +96,8 @@ export function readOptions(words: readonly string[]): Options {
     .option("--json <file>", "write the figures there")
     .option("--html <file>", "page of a sweep", "bench-sweep.html")
     .option("--base-port <n>", "first port to try", whole(1_024, 65_000), 28_600)
-    .addHelpText("after", EXAMPLES);
+    .addHelpText("after", EXAMPLES)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : WRONG_USE));
   program.parse(words, { from: "user" });
   const given = program.opts<Partial<Options> & Pick<Options, "validators" | "delay">>();
   const fault = faultOf(given);
