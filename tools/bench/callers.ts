@@ -37,12 +37,12 @@ export class BatchCaller implements Caller {
   readonly #spare: Buffer[] = [];
   #sequence = 0;
 
-  constructor(consortium: Consortium, bank: string, options: { readonly batch: number; readonly inFlight: number }) {
+  constructor(consortium: Consortium, bank: string, options: { readonly batch: number; readonly connections: number }) {
     const { network, accounts } = consortium;
     const home = readHome(consortium.home(bank));
     const key = readOperationKey(home);
     const { number } = home.participant;
-    this.#connection = new Connection(network.url(bank), options.inFlight);
+    this.#connection = new Connection(network.url(bank), options.connections);
     this.#bank = bank;
     this.#accounts = accounts;
     this.transfers = options.batch;

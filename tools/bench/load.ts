@@ -9,8 +9,9 @@ export type Pace =
   /** So many transfers a second over all callers, whether or not answers come; latency counts from when a call was due. */
   | { readonly type: "open"; readonly transfersPerSecond: number };
 
-/** Calls of one caller that may be without an answer at an open pace; those due beyond are not made, and counted. */
-const OPEN_CALLS_MAX = 512;
+/** Transfers of one caller that may be without an answer at an open pace; calls due beyond are not made, and counted. */
+const OPEN_TRANSFERS_MAX = 262_144;
+const OPEN_CALLS_MAX = 4_096;
 
 /** What callers have been told since `restartCount`. */
 export interface LoadCount {
@@ -83,6 +84,7 @@ export class Load {
   async #openLoop(caller: Caller, transfersPerSecond: number, offset: number): Promise<void> {
     const intervalMs = (1_000 * caller.transfers) / transfersPerSecond;
     const startedAt = performance.now() + offset * intervalMs;
+    const underWayMax = Math.max(1, Math.min(OPEN_CALLS_MAX, Math.floor(OPEN_TRANSFERS_MAX / caller.transfers)));
     let underWay = 0;
     let failure: unknown;
     let idle: () => void = () => undefined;
@@ -91,7 +93,7 @@ export class Load {
       const waitMs = dueAt - performance.now();
       // The last stretch of a wait is too short for a timer: the call goes out a little early, and counts from then.
       if (waitMs >= 1) await sleep(waitMs);
-      if (underWay >= OPEN_CALLS_MAX) {
+      if (underWay >= underWayMax) {
         this.#count.missed += 1;
         await sleep(1);
         continue;

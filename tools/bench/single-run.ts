@@ -31,6 +31,9 @@ export const found = (options: Options, { validators, delay }: Omit<Point, "batc
     nodeFlags: options.profile === undefined ? [] : profileFlags(options.profile),
   });
 
+/** Of each client at an open pace; a node takes 1,024 in all. */
+const OPEN_CONNECTIONS = 256;
+
 /**
  * Clients of the banks as the options ask for them.
  *
@@ -43,7 +46,8 @@ export function startLoad(consortium: Consortium, options: Options, batch: numbe
     single !== undefined
       ? [new SingleCaller(consortium, first, single)]
       : (clients === 0 ? banks : banks.slice(0, clients)).map(
-          (bank) => new BatchCaller(consortium, bank, { batch, inFlight }),
+          (bank) =>
+            new BatchCaller(consortium, bank, { batch, connections: rate === undefined ? inFlight : OPEN_CONNECTIONS }),
         );
   const pace: Pace =
     rate === undefined ? { type: "closed", inFlight: single ?? inFlight } : { type: "open", transfersPerSecond: rate };
