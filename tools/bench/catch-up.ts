@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Consortium } from "./consortium.js";
-import type { Load } from "./load.js";
 import { round, takeSample } from "./measurement.js";
 import { scrape } from "./metrics.js";
 import type { Options } from "./options.js";
 import { count } from "./report.js";
 import { found, pointOf, startLoad } from "./single-run.js";
 
-const POLL_MS = 20;
+/** A scrape costs a node a millisecond or two. */
+const POLL_MS = 100;
 
 export interface CatchUpFigures {
   /** Made while the node was away, and the rate at which. */
@@ -54,7 +54,7 @@ async function catchUp(consortium: Consortium, options: Options, wanted: number)
   process.stderr.write(`${away} is away\n`);
   const before = await takeSample(consortium, others);
   load.restartCount();
-  const making = await make(load, wanted);
+  const making = await load.untilPosted(wanted);
   const underLoad = options.underLoad === true;
   if (!underLoad) await load.stop();
   const after = await takeSample(consortium, others);
@@ -80,17 +80,6 @@ async function catchUp(consortium: Consortium, options: Options, wanted: number)
     underLoad,
     diskBytesPerTransfer: Math.round(grown / made),
   };
-}
-
-/** Lets the load go on until it has made so many transfers. @returns seconds that it took */
-export async function make(load: Load, transfers: number): Promise<number> {
-  const startedAt = performance.now();
-  while (load.count.posted < transfers) {
-    await load.run(0.1);
-    process.stderr.write(`\r${count(load.count.posted)} of ${count(transfers)} transfers   `);
-  }
-  process.stderr.write("\n");
-  return (performance.now() - startedAt) / 1_000;
 }
 
 /** Level: it has executed what another one had executed before it was asked. @returns seconds until it answered */

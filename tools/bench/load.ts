@@ -13,6 +13,8 @@ export type Pace =
 const OPEN_TRANSFERS_MAX = 262_144;
 const OPEN_CALLS_MAX = 4_096;
 
+const POLL_SECONDS = 0.1;
+
 /** What callers have been told since `restartCount`. */
 export interface LoadCount {
   readonly latencies: Latencies;
@@ -63,6 +65,22 @@ export class Load {
   /** Waits, and rejects as soon as a caller heard what it should not. */
   async run(seconds: number): Promise<void> {
     await Promise.race([sleep(seconds * 1_000), this.#work]);
+  }
+
+  /**
+   * Waits until so many transfers are posted, and tells how far it is.
+   *
+   * @returns seconds that it took
+   */
+  async untilPosted(transfers: number): Promise<number> {
+    const startedAt = performance.now();
+    while (this.#count.posted < transfers) {
+      await this.run(POLL_SECONDS);
+      const posted = this.#count.posted.toLocaleString("en");
+      process.stderr.write(`\r${posted} of ${transfers.toLocaleString("en")} transfers   `);
+    }
+    process.stderr.write("\n");
+    return (performance.now() - startedAt) / 1_000;
   }
 
   /** Lets what is under way end. */

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { make } from "./catch-up.js";
 import type { Consortium } from "./consortium.js";
 import { round } from "./measurement.js";
 import { bytesUnder } from "./metrics.js";
@@ -38,7 +37,7 @@ async function restart(consortium: Consortium, options: Options, wanted: number)
   const data = join(consortium.home(bank), "data");
   const emptyBytes = bytesUnder(data);
   const load = startLoad(consortium, options, pointOf(options).batch);
-  await make(load, wanted);
+  await load.untilPosted(wanted);
   await load.stop();
   const transfers = load.count.posted;
   const diskBytes = bytesUnder(data);
