@@ -104,7 +104,7 @@ export class Load {
     const startedAt = performance.now() + offset * intervalMs;
     const underWayMax = Math.max(1, Math.min(OPEN_CALLS_MAX, Math.floor(OPEN_TRANSFERS_MAX / caller.transfers)));
     let underWay = 0;
-    let failure: unknown;
+    let failure: Error | undefined;
     let idle: () => void = () => undefined;
     for (let calls = 0; !this.#isOver && failure === undefined; calls += 1) {
       const dueAt = startedAt + calls * intervalMs;
@@ -119,7 +119,7 @@ export class Load {
       underWay += 1;
       this.#call(caller, Math.min(dueAt, performance.now()))
         .catch((error: unknown) => {
-          failure ??= error;
+          failure ??= error instanceof Error ? error : new Error(String(error));
         })
         .finally(() => {
           underWay -= 1;
