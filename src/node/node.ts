@@ -141,10 +141,7 @@ class Assembly {
       await this.#network?.stop();
       throw error;
     }
-    replica.subscribe((fact) => {
-      if (fact.type === "executed")
-        this.#telemetry.onExecuted(fact.batches.reduce((sum, batch) => sum + batch.codes.length, 0));
-    });
+    replica.subscribe((fact) => this.#telemetry.onFact(fact));
     replica.start();
     log.info({ chainId: home.chainId, height: replica.head().height, rpc: this.#rpc.url }, "node started");
     return { rpcUrl: this.#rpc.url, log, failed: this.#failed, stop: () => this.#stop() };

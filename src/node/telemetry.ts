@@ -1,8 +1,10 @@
 import { type DestinationStream, destination, type Logger, pino } from "pino";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Network, NetworkEvent } from "../network/index.js";
-import type { Replica, ReplicaEvent } from "../replica/index.js";
+import type { Replica, ReplicaEvent, ReplicaFact } from "../replica/index.js";
 import type { NodeStore } from "../storage/index.js";
+import { BatchStages } from "./batch-stages.js";
+import { systemClock } from "./clock.js";
 import type { Config } from "./config-options.js";
 
 /** A node's log: constant messages, fields without secrets, customer data or raw peer text. */
@@ -31,8 +33,8 @@ export interface Telemetry {
   readonly registry: Registry;
   onReplica(event: ReplicaEvent): void;
   onNetwork(event: NetworkEvent): void;
-  /** Outcomes of an executed block. */
-  onExecuted(outcomes: number): void;
+  /** Called behind those who serve clients. */
+  onFact(fact: ReplicaFact): void;
 }
 
 /** What the gauges read when they are scraped. */
@@ -77,11 +79,21 @@ export function createTelemetry(log: Logger, observed: () => Observed | undefine
     buckets: [0, 1, 2, 4, 8, 16, 32, 64, 128, 256],
     registers,
   });
+  const stages = batchStages(registry);
   return {
     registry,
-    onExecuted: (count) => outcomes.inc(count),
+    onFact(fact) {
+      if (fact.type === "batch-dropped") stages.dropped(fact.digest);
+      if (fact.type !== "executed") return;
+      outcomes.inc(fact.batches.reduce((sum, batch) => sum + batch.codes.length, 0));
+      const digests = fact.batches.map(({ digest }) => digest);
+      stages.stored(digests);
+      // Answers are written on this turn; on the next one all of them are with their connections.
+      if (digests.length > 0) systemClock.soon(() => stages.answered(digests));
+    },
     onNetwork: (event) => logNetwork(log, event),
     onReplica(event) {
+      stages.onReplica(event);
       if (event.type === "peer-fault") faults.inc({ peer: String(event.peer) });
       if (event.type === "evidence") equivocations.inc();
       if (event.type === "agreement" && event.fact.type === "finalized") {
@@ -92,6 +104,35 @@ export function createTelemetry(log: Logger, observed: () => Observed | undefine
       logReplica(log, event);
     },
   };
+}
+
+/** From 0.1 ms to about 30 s, each half as long again as the one before: a quantile is known to a few percent. */
+const STAGE_BUCKETS = Array.from({ length: 32 }, (_, index) => Number((0.0001 * 1.5 ** index).toPrecision(3)));
+
+/** How long the batches of this node's own clients take, and where. */
+function batchStages(registry: Registry): BatchStages {
+  const common = { buckets: STAGE_BUCKETS, registers: [registry] };
+  const stage = new Histogram({
+    ...common,
+    name: "sabha_batch_stage_seconds",
+    help: "Own clients' batches: from the stage before to this one (docs/performance.md)",
+    labelNames: ["stage"],
+  });
+  const admitted = new Histogram({
+    ...common,
+    name: "sabha_batch_admitted_seconds",
+    help: "Own clients' batches: from the arrival until durable here",
+  });
+  const whole = new Histogram({
+    ...common,
+    name: "sabha_batch_seconds",
+    help: "Own clients' batches: from the arrival until they were answered",
+  });
+  return new BatchStages(systemClock.now, {
+    stage: (name, ms) => stage.observe({ stage: name }, ms / 1_000),
+    admitted: (ms) => admitted.observe(ms / 1_000),
+    whole: (ms) => whole.observe(ms / 1_000),
+  });
 }
 
 function addGauges(registry: Registry, observed: () => Observed | undefined): void {
@@ -194,6 +235,11 @@ function logReplica(log: Logger, event: ReplicaEvent): void {
     }
     case "store-failed":
       log.fatal({ code: event.failure.code }, "the node cannot go on");
+      return;
+    case "submitted":
+    case "admitted":
+    case "voting":
+    case "executed":
   }
 }
 

@@ -123,7 +123,19 @@ export type ReplicaEvent =
   | { readonly type: "peers-changed"; readonly contacts: readonly Successor[] }
   | { readonly type: "catching-up"; readonly height: number; readonly target: number }
   | { readonly type: "evidence"; readonly equivocation: Equivocation }
-  | { readonly type: "store-failed"; readonly failure: StoreFailure };
+  | { readonly type: "store-failed"; readonly failure: StoreFailure }
+  /** The way of a client's batch through this replica, for timings; agreement tells the rest of it. */
+  | BatchEvent;
+
+export type BatchEvent =
+  /** Verified, and queued for all peers. @see Clock.now for `receivedAt`, when `submit` was called */
+  | { readonly type: "submitted"; readonly digest: Digest; readonly receivedAt: number }
+  /** Durable here. */
+  | { readonly type: "admitted"; readonly digest: Digest }
+  /** Our PREPARE for the block is on its way to the disk. */
+  | { readonly type: "voting"; readonly block: Block }
+  /** Executed in memory; nothing is written yet. */
+  | { readonly type: "executed"; readonly block: Block };
 
 /**
  * One validator: drives agreement, pool, ledger and catch-up over its ports. Everything happens on the
@@ -285,13 +297,14 @@ export class Replica implements ReplicaView {
       answer({ type: "unavailable", reason: readiness.state === "starting" ? "syncing" : readiness.state });
       return;
     }
+    const receivedAt = this.#ports.clock.now();
     const verdict = this.#mempool.admit(bytes, { type: "client" }, this.#poolTime());
     switch (verdict.type) {
       case "admitted":
-        this.#admit(verdict.digest, done);
+        this.#admit(verdict.digest, receivedAt, done);
         return;
       case "duplicate":
-        if (verdict.adopted) this.#admit(verdict.digest, done);
+        if (verdict.adopted) this.#admit(verdict.digest, receivedAt, done);
         else this.#awaitAdmission(verdict.digest, done, answer);
         return;
       case "already_ordered": {
@@ -467,7 +480,10 @@ export class Replica implements ReplicaView {
       if (effect.type === "persist") {
         const certificates = [...(write.certificates ?? []), ...effect.certificates];
         write = { ...write, record: effect.record, certificates };
-        if (effect.block !== undefined) proposals.push(effect.block);
+        if (effect.block !== undefined) {
+          proposals.push(effect.block);
+          this.#observe({ type: "voting", block: effect.block });
+        }
       } else if (effect.type === "persist-final") {
         const last = effect.blocks.length - 1;
         effect.blocks.forEach((block, index) => finalBlocks.push(index === last ? lastEntry(effect) : { block }));
@@ -834,7 +850,7 @@ export class Replica implements ReplicaView {
 
   // Batches of our own clients.
 
-  #admit(digest: Digest, done: (verdict: SubmitVerdict) => void): void {
+  #admit(digest: Digest, receivedAt: number, done: (verdict: SubmitVerdict) => void): void {
     const bytes = this.#mempool.get(digest) as Uint8Array;
     const isNew = !this.#stored.has(digest);
     this.#stored.add(digest);
@@ -847,9 +863,11 @@ export class Replica implements ReplicaView {
       }
       const waiting = this.#admissions.get(digest) ?? [];
       this.#admissions.delete(digest);
+      this.#observe({ type: "admitted", digest });
       for (const callback of waiting) callback({ type: "admitted", digest });
     });
     this.#push(digest, bytes);
+    this.#observe({ type: "submitted", digest, receivedAt });
     const batch = this.#mempool.describe(digest);
     if (batch !== undefined) this.#feed({ type: "batch-held", batch });
   }
@@ -953,6 +971,7 @@ export class Replica implements ReplicaView {
 
   #onExecuted(execution: Execution): void {
     const { block, executed, claim } = execution;
+    this.#observe({ type: "executed", block });
     this.#claim = claim;
     const digests = block.body.map((reference) => reference.digest);
     this.#mempool.remove(digests);

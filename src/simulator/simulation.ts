@@ -766,6 +766,11 @@ export class Simulation {
       case "peers-changed":
         // Every machine reaches every other one here: who talks to whom is the replicas' own affair.
         return;
+      case "submitted":
+      case "admitted":
+      case "voting":
+      case "executed":
+        return;
       case "agreement":
         this.#fact(node, event.fact, accuse);
     }

@@ -36,6 +36,12 @@ describe("config.yaml", () => {
     }
   });
 
+  test("no setting lets a node go on without waiting for its disk", () => {
+    const names = [...sound.matchAll(/^ *([A-Za-z]+):/gm)].map(([, name]) => name as string);
+    expect(names).toContain("dir");
+    expect(names.filter((name) => /sync|flush|durab|volatile|unsafe/i.test(name))).toEqual([]);
+  });
+
   test("settings are frozen, in depth", () => {
     const settings = config(sound);
     expect(Object.isFrozen(settings) && Object.isFrozen(settings.rpc)).toBe(true);
