@@ -172,10 +172,10 @@ function drawSetting(random: Random, seed: number, { validators, roles }: Circum
   };
 }
 
-/** In one history of eight validators change: machines of other banks wait to be voted in. */
+/** In one history of eight validators change: machines of other banks, mostly one or two, wait to be voted in. */
 function drawJoiners(seed: number, validators: number): number {
   const random = new Random(seed, "joiners");
-  return random.chance(1 / 8) ? Math.min(random.integer(1, 3), VALIDATORS_MAX - validators) : 0;
+  return random.chance(1 / 8) ? Math.min(random.pick([1, 1, 2, 2, 3]), VALIDATORS_MAX - validators) : 0;
 }
 
 /** Each place of the budget of f is spent on one kind of faulty validator, or on none. */

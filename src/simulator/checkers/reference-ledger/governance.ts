@@ -314,7 +314,8 @@ export class Governance {
   #votesNeeded(kind: ProposalKind): number {
     const count = this.#members.length;
     const threshold = this.#books.rulebook.governance?.thresholds?.[kind] ?? "quorum";
-    return threshold === "all" ? count : threshold === "majority" ? Math.floor(count / 2) + 1 : count - survives(count);
+    const quorum = Math.floor((count + survives(count)) / 2) + 1;
+    return threshold === "all" ? count : threshold === "majority" ? Math.floor(count / 2) + 1 : quorum;
   }
 
   #changeKey(record: GovernRecord & { type: "key" }, from: number): ResultName {
