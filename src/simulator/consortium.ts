@@ -304,7 +304,7 @@ const rulebook = (checkpointBlocks: number, banks: readonly SimulatedBank[]): Ru
   schemeDayOffsetSeconds: SCHEME_OFFSET_SECONDS,
   checkpointBlocks,
   expiriesPerBlockMax: 2,
-  participantCaps: { accounts: 12, pendings: 14, queued: 4, proposals: 3 },
+  participantCaps: { accounts: 11, pendings: 9, queued: 4, proposals: 2 },
 });
 
 const seedOf = (purpose: string, number: number): Uint8Array => sha256(utf8(`simulator ${purpose} ${number}`));

@@ -46,7 +46,7 @@ export class Kept<T> {
   pick(random: Random, fits: (value: T) => boolean = () => true): T | undefined {
     const fitting = this.all.filter(fits);
     if (fitting.length === 0) return undefined;
-    return random.pick(random.chance(0.7) ? fitting.slice(-8) : fitting);
+    return random.pick(random.chance(0.7) ? fitting.slice(-4) : fitting);
   }
 }
 

@@ -8,7 +8,7 @@ import {
   encodeAction,
 } from "../../formats/index.js";
 import { type Id128, participantNumber, toHex } from "../../primitives/index.js";
-import { ASSET, OTHER_ASSET, RAIL, type SimulatedBank } from "../consortium.js";
+import { ASSET, NET_RAIL, OTHER_ASSET, RAIL, type SimulatedBank } from "../consortium.js";
 import type { Random } from "../random.js";
 import { type Desk, type Draw, recordOf, type Signer, type Waiting, type WorkItem } from "./desk.js";
 
@@ -35,6 +35,7 @@ export function openAccount(desk: Desk, draw: Draw): WorkItem {
         { owner: random.pick(desk.banks).number },
       ]);
   desk.opened.add({ id, owner: bank.number });
+  if (random.chance(0.3)) desk.follow((next) => pay(desk, bank, { from: bank.clearing, to: id, rail: RAIL }, next));
   return opening(desk, by, { id, kind: "customer", ...some }, draw);
 }
 
@@ -46,7 +47,7 @@ export function openForBank(desk: Desk, draw: Draw): WorkItem {
   const owner =
     kind === "issuance" ? authority.number : random.chance(0.85) ? random.pick(desk.banks).number : STRANGER;
   const asset = random.chance(0.6) ? OTHER_ASSET : ASSET;
-  const id = accountIdFromName(sha256, authority.number, `${kind}-${owner}-${asset}-${random.integer(0, 2)}`);
+  const id = accountIdFromName(sha256, authority.number, `own-${random.integer(0, 4)}`);
   const flags = random.chance(0.15) ? { flags: [] } : {};
   desk.opened.add({ id, owner });
   return opening(desk, authority, { id, kind, owner, asset, ...flags }, draw);
@@ -63,24 +64,50 @@ export function supervise(desk: Desk, draw: Draw): WorkItem {
   const { authority } = desk.consortium;
   const issuance = accountIdFromName(sha256, authority.number, random.chance(0.9) ? "issuance" : "issuance-dollars");
   if (random.chance(0.3)) return act(desk, authority, { accountId: issuance, action: "cut_window" }, draw);
-  const bank = random.pick(desk.banks);
-  const own = random.chance(0.3) ? [bank.settlement, bank.reserve] : bank.customers;
-  const accountId = random.chance(0.05) ? desk.newId(bank, random) : random.pick(own);
+  const [bank, other] = random.sample(desk.banks, 2) as [SimulatedBank, SimulatedBank];
+  const { customers, settlement, reserve } = bank;
+  const accountId = random.chance(0.05)
+    ? desk.newId(bank, random)
+    : random.pick([...customers, settlement, settlement, reserve, reserve]);
   const by = random.chance(0.04) ? bank : authority;
-  const first = act(desk, by, { accountId, action: random.chance(0.5) ? "freeze" : "unfreeze" }, draw);
-  // What is frozen for good would bring all payments to a halt in the end.
+  if (random.chance(0.3)) return act(desk, by, { accountId, action: "unfreeze" }, draw);
+  // What is frozen is tried, and freed again: all payments would come to a halt in the end.
+  const from = customers.includes(accountId) ? accountId : (customers[0] as Id128);
+  const rail = accountId === reserve ? NET_RAIL : RAIL;
+  desk.follow((next) => pay(desk, bank, { from, to: other.customers[1] as Id128, rail }, next));
+  if (random.chance(0.3)) desk.follow((next) => act(desk, authority, { accountId, action: "freeze" }, next));
   desk.follow((next) => act(desk, authority, { accountId, action: "unfreeze" }, next));
-  return first;
+  return act(desk, by, { accountId, action: "freeze" }, draw);
 }
 
-/** A bank closes accounts: those that were opened and never used, and such as are not empty. */
+/** A bank opens an account, closes it and is not told by everybody; or it closes one that is not empty. */
 export function close(desk: Desk, draw: Draw): WorkItem {
   const { random } = draw;
   const bank = random.pick(desk.banks);
+  const { authority } = desk.consortium;
   const opened = desk.opened.pick(random, ({ owner }) => owner === bank.number)?.id;
-  const others = [...bank.customers, bank.settlement, bank.reserve];
-  const accountId = random.chance(0.7) ? (opened ?? random.pick(others)) : random.pick(others);
-  return act(desk, bank, { accountId, action: "close" }, draw);
+  const some = [...bank.customers, bank.settlement, bank.reserve, ...(opened === undefined ? [] : [opened])];
+  if (random.chance(0.4)) return act(desk, bank, { accountId: random.pick(some), action: "close" }, draw);
+  const id = desk.newId(bank, random);
+  desk.follow(
+    (next) => act(desk, bank, { accountId: id, action: "close" }, next),
+    (next) => pay(desk, bank, { from: bank.clearing, to: id, rail: RAIL }, next),
+    (next) => pay(desk, bank, { from: id, to: bank.customers[1] as Id128, rail: RAIL }, next),
+    (next) => act(desk, authority, { accountId: id, action: "freeze" }, next),
+  );
+  return opening(desk, bank, { id, kind: "customer" }, draw);
+}
+
+/** One small payment. */
+function pay(
+  desk: Desk,
+  bank: SimulatedBank,
+  { from, to, rail }: { readonly from: Id128; readonly to: Id128; readonly rail: number },
+  draw: Draw,
+): WorkItem {
+  const amount = String(draw.random.integer(1, 900));
+  const fields = { id: desk.newId(bank, draw.random), debitAccountId: from, creditAccountId: to, amount, rail };
+  return desk.sign("create_transfers", { by: bank, records: [desk.encode(bank, fields)], draw });
 }
 
 /** The central bank issues money, and takes some back. */
@@ -102,7 +129,7 @@ export function decide(desk: Desk, draw: Draw): WorkItem {
   const { random } = draw;
   const lists = random.chance(0.9) ? desk.held : desk.queued;
   const found = lists.pick(random) ?? unknown(desk, random);
-  const action: AccountAction = random.chance(0.75) ? "release_hold" : "return_hold";
+  const action: AccountAction = random.chance(0.6) ? "release_hold" : "return_hold";
   const { id, bank } = found;
   const persons: readonly KeyPair[] = random.sample([bank.keys, bank.approver], 2);
   const first = act(desk, { ...bank, keys: persons[0] as KeyPair }, { accountId: id, action }, draw);

@@ -30,12 +30,18 @@ const RUNS = 1;
 /** Keys that a bank can take up, one after the other. */
 const SPARE_KEYS = 3;
 
-/** A proposal, and in most cases the ballots of all banks after it. */
+/** A proposal, and in most cases the ballots of all banks after it; now and then two banks propose the same. */
 export function propose(desk: Desk, draw: Draw): WorkItem {
   const { random } = draw;
-  const drafts = random.chance(0.6) ? SOUND : UNSOUND;
-  const { kind, content, by, effectiveHeight, votingSeconds = 0 } = random.pick(drafts)(desk, random);
-  const proposer = by ?? (random.chance(0.3) ? desk.consortium.authority : random.pick(desk.banks));
+  const isSound = random.chance(0.6);
+  const draft = random.pick(isSound ? SOUND : UNSOUND)(desk, random);
+  if (isSound && random.chance(0.3)) desk.follow((next) => put(desk, draft, next));
+  return put(desk, draft, draw);
+}
+
+function put(desk: Desk, { kind, content, by, effectiveHeight, votingSeconds = 0 }: Draft, draw: Draw): WorkItem {
+  const { random } = draw;
+  const proposer = by ?? (random.chance(0.4) ? desk.consortium.authority : random.pick(desk.banks));
   const id = desk.newId(proposer, random);
   const records = encodeProposal(sha256, {
     id,
@@ -46,7 +52,7 @@ export function propose(desk: Desk, draw: Draw): WorkItem {
     content: utf8(canonicalJson(content as CanonicalJson)),
   });
   desk.proposed.add(id);
-  // Two ways of asking for one thing may both pass; a version that no node runs must not.
+  // A version that no node runs must not pass.
   const isRefused = kind === "version" || random.chance(0.15);
   desk.follow(...ballots(desk, id, isRefused ? "no" : "yes"));
   if (kind === "version") desk.follow((next) => ballot(desk, random.pick(desk.banks), { id, choice: "yes" }, next));
@@ -137,7 +143,7 @@ const rulebook: Drafting = (desk, random) => {
 };
 
 const newcomer: Drafting = (_, random) => {
-  const number = random.integer(1, 4);
+  const number = random.integer(1, 3);
   const { publicKey } = ed25519.keysFromSeed(sha256(utf8(`newcomer ${number}`)));
   const keys = [{ publicKey: toHex(publicKey), scopes: ["submit"] }];
   return {
@@ -167,14 +173,15 @@ const wrongSet: Drafting = (desk, random) => {
   const scheme = certificateScheme(genesis.scheme);
   const { publicKey } = scheme.keysFromSeed(sha256(utf8("nobody")));
   const isClosed = candidates.length === genesis.validators.length;
-  const validators = random.pick([
+  // Of seven or more, so many that they survive fewer faults.
+  const isFewer = isClosed && candidates.length > 6 && random.chance(0.6);
+  const wrong = random.pick([
     candidates.slice(0, 3),
     [{ ...first, consensusKey: toHex(publicKey) }, ...others.slice(0, 3)],
-    // The same ones again; of seven or more, so many that they survive fewer faults.
+    // The same ones again.
     isClosed ? candidates : candidates.slice(0, 2),
-    isClosed && candidates.length > 6 ? candidates.slice(0, 5) : candidates.slice(0, 1),
   ]);
-  return { kind: "validators", content: { validators } };
+  return { kind: "validators", content: { validators: isFewer ? candidates.slice(0, 5) : wrong } };
 };
 
 const evidence: Drafting = (desk, random) => {
@@ -232,5 +239,5 @@ const noContent: Drafting = (_, random) => ({
 });
 
 const UNSOUND: readonly Drafting[] = [
-  ...[version, wrongSet, evidence, wrongRulebook, wrongKeys, wrongTime, wrongRole, noContent],
+  ...[version, wrongSet, wrongSet, evidence, wrongRulebook, wrongKeys, wrongTime, wrongRole, noContent],
 ];

@@ -15,17 +15,17 @@ interface Kind {
 
 /** A new kind of work is one entry here. */
 const KINDS: readonly Kind[] = [
-  { name: "transfers", share: 0.66, make: transfers },
+  { name: "transfers", share: 0.62, make: transfers },
   { name: "gridlock", share: 0.05, make: gridlock },
   { name: "settle-set", share: 0.02, make: someSettleSet },
-  { name: "decision", share: 0.06, make: decide },
-  { name: "reprioritising", share: 0.03, make: reprioritise },
+  { name: "decision", share: 0.08, make: decide },
+  { name: "reprioritising", share: 0.025, make: reprioritise },
   { name: "opening", share: 0.04, make: openAccount },
   { name: "opening by the authority", share: 0.02, make: openForBank },
-  { name: "supervision", share: 0.03, make: supervise },
-  { name: "closing", share: 0.015, make: close },
+  { name: "supervision", share: 0.035, make: supervise },
+  { name: "closing", share: 0.02, make: close },
   { name: "issuing", share: 0.015, make: issue },
-  { name: "proposal", share: 0.025, make: propose },
+  { name: "proposal", share: 0.035, make: propose },
   { name: "ballot", share: 0.01, make: lateBallot },
   { name: "key rotation", share: 0.015, make: rotateKey },
   { name: "key out of scope", share: 0.01, make: outOfScope },

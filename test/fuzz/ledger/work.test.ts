@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { isSuccess, RESULT, RESULT_CODES } from "../../../src/formats/index.js";
-import { Ledger, outcomeAt, outcomeCount } from "../../../src/ledger/index.js";
+import { type DecodedOutcome, Ledger, outcomeAt, outcomeCount } from "../../../src/ledger/index.js";
 import type { Digest, Epoch, Height } from "../../../src/primitives/index.js";
 import { ReferenceLedger } from "../../../src/simulator/checkers/reference-ledger/index.js";
 import { makeConsortium } from "../../../src/simulator/consortium.js";
@@ -16,6 +16,14 @@ const isDifference = (code: number): boolean =>
 
 const blurred = (codes: readonly number[]): number[] =>
   codes.map((code) => (isDifference(code) ? RESULT.exists_with_different_content : code));
+
+/** What both say of an outcome; a failure moves nothing. */
+function told(
+  outcome: Pick<DecodedOutcome, "code" | "participant" | "batchIndex" | "recordIndex" | "amount"> | undefined,
+): string {
+  const { code = -1, participant, batchIndex, recordIndex, amount } = outcome ?? {};
+  return `${code} of ${participant} at ${batchIndex}/${recordIndex}: ${isSuccess(code) ? amount : 0n}`;
+}
 
 /** Drawn work of one seed, block by block, through both ledgers. */
 function play(seed: number, validators: number, seen: Set<number>): void {
@@ -41,13 +49,12 @@ function play(seed: number, validators: number, seen: Set<number>): void {
       where,
     ).toEqual(due);
     for (const code of codes.flatMap((list) => [...list])) seen.add(code);
-    expect(outcomeCount(outcomes), where).toBe(reference.outcomes.length);
-    for (const [index, { result, amount, ...place }] of reference.outcomes.entries()) {
-      const outcome = outcomeAt(outcomes, index, (batch) => items[batch]?.bytes as Uint8Array);
-      expect(outcome, where).toMatchObject({ ...place, code: RESULT[result] });
-      if (isSuccess(RESULT[result])) expect(outcome?.amount, where).toBe(amount);
-      seen.add(RESULT[result]);
-    }
+    const found = Array.from({ length: outcomeCount(outcomes) }, (_, index) =>
+      told(outcomeAt(outcomes, index, (batch) => items[batch]?.bytes as Uint8Array)),
+    );
+    const foretold = reference.outcomes.map(({ result, ...rest }) => told({ code: RESULT[result], ...rest }));
+    expect(found, where).toEqual(foretold);
+    for (const { result } of reference.outcomes) seen.add(RESULT[result]);
     expect(ledger.nextDeadline(), where).toBe(reference.nextDeadline);
     for (const { participant, asset, exposure } of ledger.positions())
       expect(exposure, where).toBe(reference.exposure(participant, asset));
@@ -59,7 +66,7 @@ function play(seed: number, validators: number, seen: Set<number>): void {
 describe("the simulator's work", () => {
   test("LEDG-1 … LEDG-47: both ledgers make the same of it, and it meets nearly every result code", () => {
     const seen = new Set<number>();
-    for (let seed = 1; seed <= SEEDS; seed += 1) play(seed, seed % 5 === 0 ? 7 : 4, seen);
+    for (let seed = 1; seed <= SEEDS; seed += 1) play(seed, seed % 3 === 0 ? 7 : 4, seen);
     const never = RESULT_CODES.filter(({ code }) => !seen.has(code)).map(({ name }) => name);
     // No pool takes a batch that is malformed.
     expect(never).toEqual(["batch_malformed"]);
