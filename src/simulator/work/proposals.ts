@@ -164,7 +164,7 @@ const foreignKeys: Drafting = (desk, random) => {
 
 const SOUND: readonly Drafting[] = [rulebook, rulebook, rulebook, newcomer, newcomer, foreignKeys, foreignKeys];
 
-const version: Drafting = (_, random) => ({ kind: "version", content: { version: random.integer(1, 2) } });
+const version: Drafting = (_, random) => ({ kind: "version", content: { version: random.pick([1, 2, 2, 2]) } });
 
 /** Sets that nobody may decide; where others than the first validators wait to be voted in, none that could be fit later. */
 const wrongSet: Drafting = (desk, random) => {
@@ -239,5 +239,17 @@ const noContent: Drafting = (_, random) => ({
 });
 
 const UNSOUND: readonly Drafting[] = [
-  ...[version, wrongSet, wrongSet, evidence, wrongRulebook, wrongKeys, wrongTime, wrongRole, noContent],
+  ...[
+    version,
+    version,
+    wrongSet,
+    wrongSet,
+    evidence,
+    wrongRulebook,
+    wrongKeys,
+    wrongKeys,
+    wrongTime,
+    wrongRole,
+    noContent,
+  ],
 ];
