@@ -34,7 +34,7 @@ const KEPT_MAX = 64;
 const FOLLOW_UPS_MAX = 32;
 
 /** What was handed in of one kind, the newest last; a bounded number. */
-export class Kept<T> {
+class Kept<T> {
   readonly all: T[] = [];
 
   add(value: T): void {
