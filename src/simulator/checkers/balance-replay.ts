@@ -81,6 +81,7 @@ export class BalanceReplay {
       case "proposal":
       case "ballot":
       case "key":
+      case "ready":
         return;
       case "expiry":
         this.#release(decodeTransfer(outcome.record).id);

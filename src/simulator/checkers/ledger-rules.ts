@@ -57,6 +57,8 @@ export class LedgerRules {
   readonly #early: { readonly height: number; readonly claim: Claim }[] = [];
   readonly #replay: BalanceReplay;
   readonly #epochs: EpochRules;
+  /** Participants that said that they are ready to validate. */
+  readonly #ready = new Set<number>();
   /** Of the validators of the newest block's successor. */
   #setHash: Digest;
   /** Absent once a block orders a batch that nobody handed in, or one that it knows no rules for. */
@@ -66,7 +68,8 @@ export class LedgerRules {
 
   constructor(options: LedgerRulesOptions) {
     this.#options = options;
-    this.#epochs = new EpochRules(options.violations);
+    const first = options.genesis.validators.map(({ participant }) => participant);
+    this.#epochs = new EpochRules(options.violations, first);
     this.#replay = new BalanceReplay(options.genesis);
     this.#reference = new ReferenceLedger(options.genesis);
     this.#setHash = genesisValidatorSet(sha256, options.genesis).hash;
@@ -205,7 +208,7 @@ export class LedgerRules {
     }
     if (height !== this.#leaves.length + 1 || block === undefined) return;
     this.#firstResult(execution, bytes);
-    this.#epochs.executed(ledger.nextSet);
+    this.#epochs.executed(ledger.nextSet, this.#ready);
     this.#book(block, outcomes);
     this.#judge(block, outcomes);
     const difference = this.#replay.difference(ledger);
@@ -269,10 +272,12 @@ export class LedgerRules {
     const count = outcomeCount(outcomes);
     for (let index = 0; index < count; index += 1) {
       const outcome = outcomeAt(outcomes, index, batchAt);
-      if (outcome !== undefined) this.#replay.apply(outcome);
+      if (outcome === undefined) continue;
+      this.#replay.apply(outcome);
+      if (outcome.subject === "ready" && isSuccess(outcome.code)) this.#ready.add(outcome.participant);
     }
   }
 }
 
 const isGovernance = ({ subject }: DecodedOutcome): boolean =>
-  subject === "proposal" || subject === "ballot" || subject === "key";
+  subject === "proposal" || subject === "ballot" || subject === "key" || subject === "ready";
