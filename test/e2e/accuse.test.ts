@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { SabhaClient } from "../../src/client/index.js";
 import { LocalNetwork } from "../../tools/local-network.js";
-import { freePorts, sabha, until } from "../fixtures/command-line.js";
+import { freePorts, until } from "../fixtures/command-line.js";
+import { sabha } from "../unit/cli/terminal-recorder.js";
 
 const HONEST = ["SBI", "HDFC", "ICICI", "YES"];
 /** As `npm run build` leaves them. */
