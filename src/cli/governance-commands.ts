@@ -6,9 +6,9 @@ import {
   type ProposalRequest,
   type SubmitResult,
 } from "../client/index.js";
-import { type CanonicalJson, canonicalJson } from "../genesis/index.js";
-import { createFile } from "../node/index.js";
-import { type Id128, isId128 } from "../primitives/index.js";
+import { type CanonicalJson, canonicalJson, type GenesisValidator } from "../genesis/index.js";
+import { createFile, hasKey, readKey } from "../node/index.js";
+import { type Id128, isId128, toHex } from "../primitives/index.js";
 import { oneOf, wholeNumber } from "./arguments.js";
 import { CommandFailure } from "./failure.js";
 import * as contents from "./governance-contents.js";
@@ -17,6 +17,7 @@ import {
   nameIn,
   onGovernance,
   participantIn,
+  passphraseFor,
   requireResult,
   WAIT_MS,
 } from "./governance-target.js";
@@ -231,7 +232,7 @@ function addReady(governance: Command, terminal: Terminal): void {
     .action((text: string, flags: TargetFlags) =>
       onGovernance(flags, async (target) => {
         const proposalId = idOf(text);
-        const answer = await sayReady(target, proposalId);
+        const answer = await sayReady(target, proposalId, flags);
         if (flags.json === true) printJson(terminal, answer);
         else {
           const state = (await target.governor.proposals({ ids: [proposalId] })).proposals[0]?.state ?? "unknown";
@@ -247,7 +248,8 @@ function addReady(governance: Command, terminal: Terminal): void {
 }
 
 /** What the bank's own node has executed and computed, and no other's: else it would prove nothing. */
-async function sayReady({ client, governor, participant }: GovernanceTarget, proposalId: Id128): Promise<SubmitResult> {
+async function sayReady(target: GovernanceTarget, proposalId: Id128, flags: TargetFlags): Promise<SubmitResult> {
+  const { client, governor, participant } = target;
   if ((await client.getStatus()).participant !== participant)
     throw new CommandFailure(2, "that is another bank's node: a newcomer's own one says that it is ready");
   const [proposal] = (await governor.proposals({ ids: [proposalId] })).proposals;
@@ -255,9 +257,24 @@ async function sayReady({ client, governor, participant }: GovernanceTarget, pro
     throw new CommandFailure(1, "the node knows no such proposal: it has not caught up so far");
   if (proposal.stateRoot === undefined)
     throw new CommandFailure(2, `the proposal is of kind ${proposal.kind}: it makes nobody a validator`);
+  requireOwnKey(target, proposal, flags);
   const { height: executedHeight } = await governor.rules();
   const statement = { id: newTransferId(participant), proposalId, executedHeight, stateRoot: proposal.stateRoot };
   return governor.sayReady(statement, { waitFor: "final", timeoutMs: WAIT_MS });
+}
+
+/** Votes with another key than the proposal names would count for nothing. */
+function requireOwnKey(target: GovernanceTarget, { content }: Proposal, flags: TargetFlags): void {
+  const { home, participant } = target;
+  if (home === undefined || !hasKey(home.path, "consensus")) return;
+  const { validators } = content as { readonly validators: readonly GenesisValidator[] };
+  const named = validators.find((validator) => validator.participant === participant);
+  const own = readKey(home.path, "consensus", passphraseFor(home, flags));
+  if (named !== undefined && named.consensusKey !== toHex(own.publicKey))
+    throw new CommandFailure(
+      1,
+      "the proposal names another consensus key than this home has: propose its present card",
+    );
 }
 
 function idOf(text: string): Id128 {
