@@ -221,6 +221,9 @@ function addVote(governance: Command, terminal: Terminal): void {
     );
 }
 
+/** Repetitions while the newcomer's node still catches up: half a minute. */
+const CATCH_UP_RETRIES = 10;
+
 function addReady(governance: Command, terminal: Terminal): void {
   withTarget(
     governance
@@ -230,20 +233,24 @@ function addReady(governance: Command, terminal: Terminal): void {
     .argument("<id>", "the proposal that makes it a validator")
     .addHelpText("after", "\nExample:\n  sabha governance ready 00000002… --home demo/YES")
     .action((text: string, flags: TargetFlags) =>
-      onGovernance(flags, async (target) => {
-        const proposalId = idOf(text);
-        const answer = await sayReady(target, proposalId, flags);
-        if (flags.json === true) printJson(terminal, answer);
-        else {
-          const state = (await target.governor.proposals({ ids: [proposalId] })).proposals[0]?.state ?? "unknown";
-          printFields(terminal, [
-            ["ready", nameIn(target, target.participant)],
-            ["result", answer.result ?? answer.status],
-            ["proposal", state],
-          ]);
-        }
-        requireResult(answer, ["applied", "exists"], "the statement");
-      }),
+      onGovernance(
+        flags,
+        async (target) => {
+          const proposalId = idOf(text);
+          const answer = await sayReady(target, proposalId, flags);
+          if (flags.json === true) printJson(terminal, answer);
+          else {
+            const state = (await target.governor.proposals({ ids: [proposalId] })).proposals[0]?.state ?? "unknown";
+            printFields(terminal, [
+              ["ready", nameIn(target, target.participant)],
+              ["result", answer.result ?? answer.status],
+              ["proposal", state],
+            ]);
+          }
+          requireResult(answer, ["applied", "exists"], "the statement");
+        },
+        CATCH_UP_RETRIES,
+      ),
     );
 }
 

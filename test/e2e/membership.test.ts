@@ -83,8 +83,12 @@ const vote = (proposalId: Id128, voters: readonly string[]): Promise<unknown> =>
 const stateOf = async (id: Id128): Promise<string | undefined> =>
   (await new Governor(client("SBI")).proposals({ ids: [id] })).proposals[0]?.state;
 
-const sayReady = (name: string, id: Id128): Promise<string> =>
-  run("governance", "ready", id, "--home", home(name), "--rpc", network.url(name));
+/** As an operator does: again where the node still catches up. */
+const sayReady = (name: string, id: Id128): Promise<void> =>
+  until(async () => {
+    const said = await sabha("governance", "ready", id, "--home", home(name), "--rpc", network.url(name));
+    return said.exitCode === 0;
+  });
 
 /** Every one of these validates in this epoch, and knows it. */
 const untilValidating = (epoch: number, names: readonly string[]): Promise<void> =>
