@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Account, AccountRequest, SubmitResult, TransferRequest } from "../client/index.js";
 import { describeResult, infrastructureName, parseCsv } from "../genesis/index.js";
+import { addOpen } from "./account-opening.js";
 import { nameList, readTextInput, wholeNumber } from "./arguments.js";
 import { CommandFailure, failWith } from "./failure.js";
 import { onTarget, type Target, type TargetFlags, withTarget } from "./target.js";
@@ -10,6 +11,7 @@ import { count, printFields, printJson, printTable, type Terminal } from "./term
 export function addAccountCommands(program: Command, terminal: Terminal): void {
   const account = program.command("account").description("open accounts and look at them");
   addCreate(account, terminal);
+  addOpen(account, terminal);
   addShow(account, terminal);
   addList(account, terminal);
 }

@@ -29,6 +29,8 @@ import { printJson, printTable, type Terminal } from "./terminal.js";
 
 const SCHEME_HELP = "certificate scheme: bls12381 (constant size) or ed25519 (less work with few validators)";
 
+const RESERVE_HELP = "open each bank's reserve for net rails, with this much of each asset; 0: empty (default: none)";
+
 /** `sabha genesis …`: founding a consortium. */
 export function addGenesisCommands(program: Command, terminal: Terminal): void {
   const genesis = program.command("genesis").description("found a consortium: keys, cards, genesis file, homes");
@@ -50,6 +52,7 @@ interface NetworkFlags {
   readonly basePort: number;
   readonly rulebook?: string;
   readonly settlementFunding: string;
+  readonly reserveFunding?: string;
   readonly passphraseFile?: string;
   readonly json?: true;
 }
@@ -72,6 +75,7 @@ function addNetwork(genesis: Command, terminal: Terminal): void {
       "what each bank's settlement account gets of each asset",
       SETTLEMENT_FUNDING,
     )
+    .option("--reserve-funding <amount>", RESERVE_HELP)
     .option("--passphrase-file <file>", "encrypt all keys with the first line of this file")
     .option("--json", "print the result as JSON")
     .addHelpText("after", NETWORK_HELP)
@@ -115,7 +119,8 @@ Banks that are no validators and the authority get a home with an operation key:
 --home sign there and send to the first validator's node.
 
 Genesis opens, for each asset such as INR: the authority's account issuance:INR and each bank's
-settlement:INR (funded by --settlement-funding) and clearing:INR. Customer accounts come from --accounts;
+settlement:INR (funded by --settlement-funding) and clearing:INR, with --reserve-funding also reserve:INR,
+which a payment on a net rail needs. Customer accounts come from --accounts;
 an account's name is the bank's own, its funding is decimal and comes from the bank's clearing account.
 Without --accounts each bank gets customer-1 … customer-4 with 1000000 each, to try things with.
 
@@ -214,6 +219,7 @@ interface AssembleFlags {
   readonly rulebook?: string;
   readonly accounts?: string;
   readonly settlementFunding: string;
+  readonly reserveFunding?: string;
   readonly out: string;
 }
 
@@ -232,6 +238,7 @@ function addAssemble(genesis: Command, terminal: Terminal): void {
       "what each bank's settlement account gets of each asset",
       SETTLEMENT_FUNDING,
     )
+    .option("--reserve-funding <amount>", RESERVE_HELP)
     .addHelpText(
       "after",
       "\nExample:\n  sabha genesis assemble cards/*.json --name india --accounts accounts.csv --out genesis.json",
@@ -240,8 +247,9 @@ function addAssemble(genesis: Command, terminal: Terminal): void {
       const cards = readCards(files);
       const rulebook = readRulebook(flags.rulebook);
       const customers = flags.accounts === undefined ? [] : readAccounts(flags.accounts);
-      const { name, scheme, settlementFunding } = flags;
-      const made = assembleGenesis({ name, scheme, cards, rulebook, customers, settlementFunding });
+      const { name, scheme, settlementFunding, reserveFunding } = flags;
+      const reserves = reserveFunding === undefined ? {} : { reserveFunding };
+      const made = assembleGenesis({ name, scheme, cards, rulebook, customers, settlementFunding, ...reserves });
       if (!made.ok)
         failWith(
           1,

@@ -22,6 +22,7 @@ export interface NetworkOptions extends NetworkRequest {
   readonly accounts?: string;
   readonly rulebook?: string;
   readonly settlementFunding: string;
+  readonly reserveFunding?: string;
   readonly passphrase?: { readonly file: string; readonly text: string };
 }
 
@@ -47,8 +48,9 @@ export function createNetwork(options: NetworkOptions): CreatedNetwork {
   const draft = mkdtempSync(join(dirname(directory), `.${basename(directory)}-`));
   try {
     const cards = plan.members.map((member) => createMember(draft, member, plan.members, options));
-    const { name, scheme, settlementFunding } = options;
-    const genesis = assembleGenesis({ name, scheme, cards, rulebook, customers, settlementFunding });
+    const { name, scheme, settlementFunding, reserveFunding } = options;
+    const reserves = reserveFunding === undefined ? {} : { reserveFunding };
+    const genesis = assembleGenesis({ name, scheme, cards, rulebook, customers, settlementFunding, ...reserves });
     if (!genesis.ok) return failWith(1, options.accounts ?? "", genesis.problems);
     createFile({ path: join(draft, "genesis.json"), what: "the genesis file" }, genesis.bytes);
     for (const member of plan.members) installGenesis(join(draft, member.name), genesis.bytes);

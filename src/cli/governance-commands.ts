@@ -1,8 +1,14 @@
 import type { Command } from "commander";
-import { newTransferId, type Preflight, type Proposal, type ProposalRequest } from "../client/index.js";
-import { type CanonicalJson, canonicalJson } from "../genesis/index.js";
-import { createFile } from "../node/index.js";
-import { type Id128, isId128 } from "../primitives/index.js";
+import {
+  newTransferId,
+  type Preflight,
+  type Proposal,
+  type ProposalRequest,
+  type SubmitResult,
+} from "../client/index.js";
+import { type CanonicalJson, canonicalJson, type GenesisValidator } from "../genesis/index.js";
+import { createFile, hasKey, readKey } from "../node/index.js";
+import { type Id128, isId128, toHex } from "../primitives/index.js";
 import { oneOf, wholeNumber } from "./arguments.js";
 import { CommandFailure } from "./failure.js";
 import * as contents from "./governance-contents.js";
@@ -11,6 +17,7 @@ import {
   nameIn,
   onGovernance,
   participantIn,
+  passphraseFor,
   requireResult,
   WAIT_MS,
 } from "./governance-target.js";
@@ -25,6 +32,7 @@ export function addGovernanceCommands(program: Command, terminal: Terminal): voi
   addPropose(governance, terminal);
   addPreflight(governance, terminal);
   addVote(governance, terminal);
+  addReady(governance, terminal);
   addList(governance, terminal);
   addShow(governance, terminal);
   addAccuse(governance, terminal);
@@ -213,6 +221,69 @@ function addVote(governance: Command, terminal: Terminal): void {
     );
 }
 
+/** Repetitions while the newcomer's node still catches up: half a minute. */
+const CATCH_UP_RETRIES = 10;
+
+function addReady(governance: Command, terminal: Terminal): void {
+  withTarget(
+    governance
+      .command("ready")
+      .description("state that this bank's own node has caught up; a newcomer validates only once it has said so"),
+  )
+    .argument("<id>", "the proposal that makes it a validator")
+    .addHelpText("after", "\nExample:\n  sabha governance ready 00000002… --home demo/YES")
+    .action((text: string, flags: TargetFlags) =>
+      onGovernance(
+        flags,
+        async (target) => {
+          const proposalId = idOf(text);
+          const answer = await sayReady(target, proposalId, flags);
+          if (flags.json === true) printJson(terminal, answer);
+          else {
+            const state = (await target.governor.proposals({ ids: [proposalId] })).proposals[0]?.state ?? "unknown";
+            printFields(terminal, [
+              ["ready", nameIn(target, target.participant)],
+              ["result", answer.result ?? answer.status],
+              ["proposal", state],
+            ]);
+          }
+          requireResult(answer, ["applied", "exists"], "the statement");
+        },
+        CATCH_UP_RETRIES,
+      ),
+    );
+}
+
+/** What the bank's own node has executed and computed, and no other's: else it would prove nothing. */
+async function sayReady(target: GovernanceTarget, proposalId: Id128, flags: TargetFlags): Promise<SubmitResult> {
+  const { client, governor, participant } = target;
+  if ((await client.getStatus()).participant !== participant)
+    throw new CommandFailure(2, "that is another bank's node: a newcomer's own one says that it is ready");
+  const [proposal] = (await governor.proposals({ ids: [proposalId] })).proposals;
+  if (proposal === undefined)
+    throw new CommandFailure(1, "the node knows no such proposal: it has not caught up so far");
+  if (proposal.stateRoot === undefined)
+    throw new CommandFailure(2, `the proposal is of kind ${proposal.kind}: it makes nobody a validator`);
+  requireOwnKey(target, proposal, flags);
+  const { height: executedHeight } = await governor.rules();
+  const statement = { id: newTransferId(participant), proposalId, executedHeight, stateRoot: proposal.stateRoot };
+  return governor.sayReady(statement, { waitFor: "final", timeoutMs: WAIT_MS });
+}
+
+/** Votes with another key than the proposal names would count for nothing. */
+function requireOwnKey(target: GovernanceTarget, { content }: Proposal, flags: TargetFlags): void {
+  const { home, participant } = target;
+  if (home === undefined || !hasKey(home.path, "consensus")) return;
+  const { validators } = content as { readonly validators: readonly GenesisValidator[] };
+  const named = validators.find((validator) => validator.participant === participant);
+  const own = readKey(home.path, "consensus", passphraseFor(home, flags));
+  if (named !== undefined && named.consensusKey !== toHex(own.publicKey))
+    throw new CommandFailure(
+      1,
+      "the proposal names another consensus key than this home has: propose its present card",
+    );
+}
+
 function idOf(text: string): Id128 {
   if (!isId128(text)) throw new CommandFailure(2, `${text} is not an id of 32 hexadecimal digits`);
   return text;
@@ -293,6 +364,11 @@ function addShow(governance: Command, terminal: Terminal): void {
           ...(proposal.earliest === undefined ? [] : ([["not before", time(proposal.earliest)]] as const)),
           ["yes", names("yes")],
           ["no", names("no")],
+          ...(proposal.ready === undefined
+            ? []
+            : ([
+                ["ready", proposal.ready.map(({ participant }) => nameIn(target, participant)).join(", ") || "nobody"],
+              ] as const)),
         ]);
         terminal.out(`\n${canonicalJson((proposal.content ?? {}) as CanonicalJson)}`);
       }),

@@ -38,13 +38,14 @@ const RETRIES = 3;
 export async function onGovernance(
   flags: TargetFlags,
   command: (target: GovernanceTarget) => Promise<void>,
+  retries = RETRIES,
 ): Promise<void> {
   const home = flags.home === undefined ? undefined : readHome(flags.home);
   const url = flags.rpc ?? (home === undefined ? undefined : urlOf(home));
   if (url === undefined) throw new CommandFailure(2, "say which node to ask: --rpc URL or --home DIR");
   if (!/^https?:\/\/[^\s]+$/u.test(url)) throw new CommandFailure(2, `${url} is not an http or https URL`);
   const token = flags.tokenFile === undefined ? {} : { token: readTextInput(flags.tokenFile, "the token file").trim() };
-  const client = new SabhaClient({ url, retries: RETRIES, ...token });
+  const client = new SabhaClient({ url, retries, ...token });
   try {
     await command(await open(client, flags, home));
   } catch (error) {

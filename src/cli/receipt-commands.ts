@@ -114,6 +114,8 @@ function recordName(record: Uint8Array): string {
       return `ballot ${govern.choice} on proposal ${govern.proposalId}`;
     case "key":
       return `${govern.change} key ${govern.publicKey}`;
+    case "ready":
+      return `ready to validate as proposal ${govern.proposalId} asks`;
     case undefined:
       return "payment or account";
   }

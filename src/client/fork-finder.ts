@@ -2,7 +2,9 @@ import {
   bitmapOf,
   type Certificate,
   type CertifiedHeader,
+  type CommitProof,
   certifiedHeader,
+  type EpochClose,
   encodeForkProof,
   type Header,
   readHeader,
@@ -10,7 +12,7 @@ import {
 import { type Digest, decode, type Epoch, fromHex, type View } from "../primitives/index.js";
 import { firstHeight } from "./halving.js";
 import type { SabhaClient } from "./sabha-client.js";
-import type { CertificateJson } from "./types.js";
+import type { CertificateJson, Finality } from "./types.js";
 
 /** A fork that two nodes' books show, as the file that anyone can check offline. */
 export interface FoundFork {
@@ -60,11 +62,19 @@ interface FinalBlock {
 
 /** The certified block that makes a height final at a node. */
 async function finalAt(client: SabhaClient, height: number): Promise<FinalBlock> {
-  const { prepare, commit, headers } = await client.getFinality(height);
+  const { prepare, commit, headers, epochs } = await client.getFinality(height);
   const bytes = bytesOf(headers[0]);
-  const proof = { prepare: certificateOf(prepare), commit: certificateOf(commit) };
-  return { client, header: headerOf(bytes), certified: certifiedHeader(bytes, proof) };
+  const ends = epochs.map((end): EpochClose => {
+    const proof = proofOf(end);
+    return { header: headerOf(bytesOf(end.header)), hash: proof.commit.hash, proof };
+  });
+  return { client, header: headerOf(bytes), certified: certifiedHeader(bytes, proofOf({ prepare, commit }), ends) };
 }
+
+const proofOf = ({ prepare, commit }: Pick<Finality, "prepare" | "commit">): CommitProof => ({
+  prepare: certificateOf(prepare),
+  commit: certificateOf(commit),
+});
 
 async function ancestorsOf({ client, header }: FinalBlock, view: View): Promise<readonly Uint8Array[]> {
   const ancestors: Uint8Array[] = [];

@@ -6,12 +6,13 @@ import {
   encodeBallot,
   encodeKeyChange,
   encodeProposal,
+  encodeReady,
   type GenesisValidator,
   type KeyFields,
   type ProposalKind,
   type Rulebook,
 } from "../formats/index.js";
-import { type Height, type Id128, utf8 } from "../primitives/index.js";
+import { type Digest, type Height, type Id128, utf8 } from "../primitives/index.js";
 import { type BatchSigner, type ClientKey, signerOf } from "./local-signing.js";
 import type { SabhaClient } from "./sabha-client.js";
 import type { SubmitOptions, SubmitResult } from "./types.js";
@@ -62,6 +63,9 @@ export interface Proposal {
     readonly runs: number;
     readonly height: number;
   }[];
+  /** Of a change of validators: the state root that newcomers state, and those that have. */
+  readonly stateRoot?: string;
+  readonly ready?: readonly { readonly participant: number; readonly height: number }[];
   /** Absent in listings; present where proposals were asked for by their ids. */
   readonly content?: Readonly<Record<string, unknown>>;
 }
@@ -125,6 +129,28 @@ export class Governor {
     if (this.#sign !== undefined) return this.#submit(encodeBallot(ballot), options);
     const { id, proposalId, choice } = ballot;
     return this.#first(this.#client.call("gov_vote", { id, proposalId, choice }, options));
+  }
+
+  /**
+   * States that the participant's own node has caught up and may validate as a proposal asks. Only what that node itself
+   * said goes into it; where the node signs, it reads its own ledger.
+   */
+  async sayReady(
+    statement: {
+      readonly id: Id128;
+      readonly proposalId: Id128;
+      readonly executedHeight: number;
+      readonly stateRoot: string;
+    },
+    options: SubmitOptions = {},
+  ): Promise<SubmitResult> {
+    const { id, proposalId } = statement;
+    if (this.#sign === undefined) return this.#first(this.#client.call("gov_sayReady", { id, proposalId }, options));
+    const executedHeight = statement.executedHeight as Height;
+    return this.#submit(
+      encodeReady({ id, proposalId, executedHeight, stateRoot: statement.stateRoot as Digest }),
+      options,
+    );
   }
 
   /** One change of the participant's own keys. */

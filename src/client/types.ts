@@ -252,6 +252,12 @@ export interface Finality {
   readonly commit: CertificateJson;
   /** Canonical header bytes, from the one that the certificates name down to the block's own. */
   readonly headers: readonly string[];
+  /** What ended each epoch before that of the certificates, the first one's first. */
+  readonly epochs: readonly {
+    readonly header: string;
+    readonly prepare: CertificateJson;
+    readonly commit: CertificateJson;
+  }[];
 }
 
 export interface ConsensusStatus {
@@ -331,6 +337,7 @@ export type StreamEvent = {
       readonly effectiveHeight: number;
     }
   | { readonly type: "ballot"; readonly id: string; readonly proposalId: string; readonly choice: "yes" | "no" }
+  | { readonly type: "ready"; readonly id: string; readonly proposalId: string; readonly executedHeight: number }
   | {
       readonly type: "key";
       readonly id: string;

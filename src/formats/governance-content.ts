@@ -135,13 +135,12 @@ export function parseProposalContent(kind: ProposalKind, bytes: Uint8Array): Sha
 }
 
 /**
- * Whether two votes of one signer, epoch and view exclude each other (SAFE-10): one kind on two blocks, or a
- * COMMIT beside a TIMEOUT.
+ * Whether two votes of one signer, epoch and view exclude each other (SAFE-10): PREPAREs and COMMITs on two blocks,
+ * whichever of them, or a COMMIT beside a TIMEOUT.
  */
 export function votesContradict(left: EvidenceVote, right: EvidenceVote): boolean {
-  if (left.kind === right.kind) return left.hash !== right.hash;
   const kinds = [left.kind, right.kind];
-  return kinds.includes("COMMIT") && kinds.includes("TIMEOUT");
+  return kinds.includes("TIMEOUT") ? kinds.includes("COMMIT") : left.hash !== right.hash;
 }
 
 /** Bytes of hexadecimal that a shape has checked. */

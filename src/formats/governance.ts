@@ -15,7 +15,8 @@ import type { ProposalKind } from "./rulebook.js";
 
 /**
  * The records of a batch of kind `govern`: either one proposal (a head, then its content in records of
- * 128 raw bytes, zeros after the end), or ballots and changes of the sender's own keys, one a record.
+ * 128 raw bytes, zeros after the end), or ballots, changes of the sender's own keys and statements that its node is
+ * ready to validate, one a record.
  * Integers little-endian; reserved bytes are zero and checked.
  *
  * head: 0 id 16 · 16 type u8 (1) · 17 kind u8 · 18 flags u16 · 20 content length u32 · 24 effective height
@@ -27,8 +28,11 @@ import type { ProposalKind } from "./rulebook.js";
  *
  * own key: 0 id 16 · 16 type u8 (3) · 17 change u8 · 18 scopes u16 · 20 reserved 4 · 24 effective height
  * u64, 0 for this very block · 32 public key 32 · 64 reserved 64
+ *
+ * readiness: 0 id 16 · 16 type u8 (4) · 17 reserved 7 · 24 height that the newcomer's node has executed u64 ·
+ * 32 proposal 16 · 48 state root 32 · 80 reserved 48
  */
-const GOVERN_TYPES = { proposal: 1, ballot: 2, key: 3 } as const;
+const GOVERN_TYPES = { proposal: 1, ballot: 2, key: 3, ready: 4 } as const;
 export type GovernType = keyof typeof GOVERN_TYPES;
 
 /** Offsets of the fields that execution reads in place. */
@@ -40,9 +44,11 @@ export const GOVERN_FIELDS = {
   contentLength: 20,
   runs: 20,
   effectiveHeight: 24,
+  executedHeight: 24,
   contentHash: 32,
   proposal: 32,
   publicKey: 32,
+  stateRoot: 48,
   votingSeconds: 64,
 } as const;
 
@@ -102,6 +108,16 @@ export interface KeyFields {
   readonly effectiveHeight: Height;
 }
 
+/** A proposed validator says that its node has caught up (LEDG-48). */
+export interface ReadyFields {
+  readonly id: Id128;
+  readonly proposalId: Id128;
+  /** The last height that its node has executed. */
+  readonly executedHeight: Height;
+  /** What its node computed as the root of the state that the proposal names. */
+  readonly stateRoot: Digest;
+}
+
 /**
  * The records of one proposal, ready to be signed.
  *
@@ -150,6 +166,18 @@ export function encodeKeyChange(fields: KeyFields): Uint8Array {
   return record;
 }
 
+/** @throws {RangeError} for fields that no record can hold */
+export function encodeReady(fields: ReadyFields): Uint8Array {
+  const record = new Uint8Array(RECORD_BYTES);
+  const data = openRecord(record, 0, "ready", fields.id);
+  const root = isDigest(fields.stateRoot) ? fromHex(fields.stateRoot) : undefined;
+  if (root === undefined) throw new RangeError("a state root has 32 bytes in lower-case hexadecimal");
+  data.setBigUint64(GOVERN_FIELDS.executedHeight, BigInt(counted(fields.executedHeight)), true);
+  record.set(idBytes(fields.proposalId), GOVERN_FIELDS.proposal);
+  record.set(root, GOVERN_FIELDS.stateRoot);
+  return record;
+}
+
 export const scopeBits = (scopes: readonly KeyScope[]): number =>
   scopes.reduce((bits, scope) => bits | SCOPE_BITS[scope], 0);
 
@@ -157,7 +185,8 @@ export const scopeBits = (scopes: readonly KeyScope[]): number =>
 export type GovernRecord =
   | ({ readonly type: "proposal" } & ProposalHead)
   | ({ readonly type: "ballot" } & BallotFields)
-  | ({ readonly type: "key" } & KeyFields);
+  | ({ readonly type: "key" } & KeyFields)
+  | ({ readonly type: "ready" } & ReadyFields);
 
 /** @param record at least 128 bytes from `offset`; undefined where they are no governance record */
 export function decodeGovernRecord(record: Uint8Array, offset = 0): GovernRecord | undefined {
@@ -182,6 +211,12 @@ export function decodeGovernRecord(record: Uint8Array, offset = 0): GovernRecord
         ...{ type: "ballot", id, choice: nameOf(what, BALLOT_CHOICES) },
         runs: data.getUint32(GOVERN_FIELDS.runs, true),
         proposalId: hex(GOVERN_FIELDS.proposal, 16) as Id128,
+      };
+    case GOVERN_TYPES.ready:
+      return {
+        ...{ type: "ready", id, executedHeight: effectiveHeight },
+        proposalId: hex(GOVERN_FIELDS.proposal, 16) as Id128,
+        stateRoot: hex(GOVERN_FIELDS.stateRoot, 32) as Digest,
       };
     default: {
       const bits = data.getUint16(GOVERN_FIELDS.flags, true);
@@ -255,6 +290,8 @@ function recordFault(data: DataView, at: number): GovernFault | undefined {
       return ballotFault(data, at);
     case GOVERN_TYPES.key:
       return keyFault(data, at);
+    case GOVERN_TYPES.ready:
+      return readyFault(data, at);
     default:
       return "unknown_type";
   }
@@ -282,6 +319,15 @@ function keyFault(data: DataView, at: number): GovernFault | undefined {
   if ((change === KEY_CHANGES.add) !== (scopes !== 0)) return "scopes_missing";
   if (data.getUint32(at + 20, true) !== 0) return "reserved_bytes_set";
   return heightFault(data, at) ?? zeroFault(data, at, 64);
+}
+
+function readyFault(data: DataView, at: number): GovernFault | undefined {
+  const isZero =
+    data.getUint8(at + GOVERN_FIELDS.what) === 0 &&
+    data.getUint16(at + 18, true) === 0 &&
+    data.getUint32(at + 20, true) === 0;
+  if (!isZero) return "reserved_bytes_set";
+  return heightFault(data, at) ?? zeroFault(data, at, 80);
 }
 
 const heightFault = (data: DataView, at: number): GovernFault | undefined =>

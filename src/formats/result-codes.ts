@@ -163,6 +163,8 @@ const TABLE = [
   ["screened", "RJCT", "RR04", "a screening rule hits a transfer that cannot wait, since it is part of a chain"],
   ["insufficient_liquidity", "RJCT", "AM23", "the paying bank's settlement account does not hold the amount"],
   ["insufficient_reserve", "RJCT", "AM23", "the reserve account does not hold the amount beside what the bank owes"],
+  // What a newcomer states about its own node.
+  ["readiness_not_proven", "RJCT", "NARR", "the newcomer's node is behind, or has computed another state"],
 ] as const;
 
 export type ResultName = (typeof TABLE)[number][0];

@@ -49,9 +49,11 @@ export function parseAccountsFile(text: string): ParsedAccounts {
   return problems.length > 0 ? { ok: false, problems } : { ok: true, accounts };
 }
 
-/** Names of the accounts that genesis opens for everybody: `settlement:INR`, `clearing:INR`, `issuance:INR`. */
-export const infrastructureName = (kind: "settlement" | "clearing" | "issuance", assetCode: string): string =>
-  `${kind}:${assetCode}`;
+/** Kinds of the accounts that are a bank's or the authority's own, one for each asset. */
+export type InfrastructureKind = "settlement" | "clearing" | "issuance" | "reserve";
+
+/** Names of such accounts: `settlement:INR`, `clearing:INR`, `issuance:INR`, `reserve:INR`. */
+export const infrastructureName = (kind: InfrastructureKind, assetCode: string): string => `${kind}:${assetCode}`;
 
 /** The id of an account that a participant calls by this name. */
 export const accountId = (owner: ParticipantNumber, name: string): Id128 => accountIdFromName(sha256, owner, name);
@@ -70,6 +72,8 @@ export interface LedgerPlan {
   readonly customers: readonly CustomerAccount[];
   /** Decimal text: what each bank's settlement account receives of each asset. */
   readonly settlementFunding: string;
+  /** Decimal text: what each bank's reserve receives of each asset; absent: no reserves are opened. */
+  readonly reserveFunding?: string;
 }
 
 export type PlannedLedger =
@@ -78,7 +82,7 @@ export type PlannedLedger =
 
 /**
  * Accounts and funding of a genesis: per asset the authority's issuance account and every bank's
- * settlement and clearing accounts, then the customers', in an order that does not depend on the order
+ * settlement and clearing accounts, and reserve where these are wanted, then the customers', in an order that does not depend on the order
  * of the rows.
  */
 export function planLedger(plan: LedgerPlan): PlannedLedger {
@@ -97,26 +101,31 @@ interface Draft {
 }
 
 function openInfrastructure(plan: LedgerPlan, asset: RulebookAsset, draft: Draft): void {
-  const amount = parseMoney(plan.settlementFunding, asset.exponent);
-  if (amount === undefined) {
-    draft.problems.push(`settlement funding ${plan.settlementFunding} is not an amount of ${asset.code}`);
-    return;
-  }
-  const open = (owner: AccountOwner, kind: "settlement" | "clearing" | "issuance"): Id128 => {
+  const amount = fundingOf("settlement", plan.settlementFunding, asset, draft);
+  const reserve = plan.reserveFunding === undefined ? 0n : fundingOf("reserve", plan.reserveFunding, asset, draft);
+  if (amount === undefined || reserve === undefined) return;
+  const open = (owner: AccountOwner, kind: InfrastructureKind): Id128 => {
     const id = accountId(owner.number, infrastructureName(kind, asset.code));
     draft.accounts.push({ id, owner: owner.number, asset: asset.number, kind });
     return id;
   };
   const authority = plan.owners.find(({ role }) => role === "authority");
   const issuance = authority === undefined ? undefined : open(authority, "issuance");
+  const fund = (credit: Id128, sum: bigint): void => {
+    if (issuance !== undefined && sum > 0n) draft.funding.push({ debit: issuance, credit, amount: String(sum) });
+  };
   for (const owner of plan.owners) {
     if (owner.role !== "bank") continue;
-    const settlement = open(owner, "settlement");
+    fund(open(owner, "settlement"), amount);
     open(owner, "clearing");
-    if (issuance !== undefined && amount > 0n) {
-      draft.funding.push({ debit: issuance, credit: settlement, amount: String(amount) });
-    }
+    if (plan.reserveFunding !== undefined) fund(open(owner, "reserve"), reserve);
   }
+}
+
+function fundingOf(kind: InfrastructureKind, text: string, asset: RulebookAsset, draft: Draft): bigint | undefined {
+  const amount = parseMoney(text, asset.exponent);
+  if (amount === undefined) draft.problems.push(`${kind} funding ${text} is not an amount of ${asset.code}`);
+  return amount;
 }
 
 function openCustomers(plan: LedgerPlan, draft: Draft): void {

@@ -32,6 +32,8 @@ export interface Assembly {
   readonly customers: readonly CustomerAccount[];
   /** Decimal text: what each bank's settlement account receives of each asset. */
   readonly settlementFunding: string;
+  /** Decimal text: what each bank's reserve receives of each asset; absent: no reserves are opened. */
+  readonly reserveFunding?: string;
 }
 
 export type Assembled =
@@ -49,9 +51,10 @@ export function assembleGenesis(assembly: Assembly): Assembled {
   const problems = cardProblems(cards, assembly);
   if (problems.length > 0) return { ok: false, problems };
   const participants = cards.map(participantOf);
-  const { rulebook, customers, settlementFunding } = assembly;
+  const { rulebook, customers, settlementFunding, reserveFunding } = assembly;
   const { assets, defaultAsset } = rulebook;
-  const ledger = planLedger({ owners: participants, assets, defaultAsset, customers, settlementFunding });
+  const funding = { settlementFunding, ...(reserveFunding === undefined ? {} : { reserveFunding }) };
+  const ledger = planLedger({ owners: participants, assets, defaultAsset, customers, ...funding });
   if (!ledger.ok) return ledger;
   const genesis: Genesis = {
     format: "sabha/genesis/1",

@@ -10,7 +10,13 @@ export {
   type Rulebook,
   rulebookDifferences,
 } from "../formats/index.js";
-export { accountId, type CustomerAccount, infrastructureName, parseAccountsFile } from "./accounts.js";
+export {
+  accountId,
+  type CustomerAccount,
+  type InfrastructureKind,
+  infrastructureName,
+  parseAccountsFile,
+} from "./accounts.js";
 export { type Assembled, type Assembly, assembleGenesis } from "./assemble.js";
 export { type Card, encodeCard, makeCard, parseCard } from "./card.js";
 export { type CsvRow, type LineProblem, parseCsv } from "./csv.js";

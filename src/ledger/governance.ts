@@ -25,6 +25,7 @@ import {
   type ParticipantNumber,
   RECORD_BYTES,
   VALIDATORS_MAX,
+  ZERO_DIGEST,
 } from "../primitives/index.js";
 import { PROTOCOL_VERSION, ProtocolVersionError } from "./contract.js";
 import { type GovernanceFault, type JudgeContext, judgeContent } from "./governance-judge.js";
@@ -44,6 +45,8 @@ const DEFAULT_PROPOSALS_CAP = 8;
 const VOTING_SECONDS_MIN = 60;
 /** Of one participant; a rotation is two. */
 const KEY_CHANGES_PER_BLOCK_MAX = 64;
+/** A newcomer is ready within so many blocks of the one that orders its statement: one range of SYNC-1. */
+const READY_BLOCKS_MAX = 256;
 /** Proposed validators that may follow before they are decided. */
 const CANDIDATES_MAX = 2 * VALIDATORS_MAX;
 
@@ -87,6 +90,10 @@ export class GovernanceExecution {
   readonly #founding: Founding;
   readonly #history: ValidatorHistory;
   #block: GovernedBlock = { height: 0 as Height, timestamp: 0, epoch: 0 as Epoch };
+  /** At the newest checkpoint before the block in execution. */
+  #stateRoot: Digest = ZERO_DIGEST;
+  /** Participants that a live proposal lists as validators: what would be read from long contents again and again. */
+  readonly #listed = new Map<number, readonly number[]>();
   #version: number;
   /** What each participant has asked for in this block: what costs more to judge than a payment is bounded. */
   readonly #refusedProposals = new Map<number, number>();
@@ -112,10 +119,12 @@ export class GovernanceExecution {
    * First thing in a block: what passed and is due comes into force in the order in which it was proposed, then
    * proposals whose time is over lapse.
    *
+   * @param stateRoot root of the whole state at the newest checkpoint before the block
    * @throws {ProtocolVersionError} before anything changes, if a version is due that this program does not execute
    */
-  openBlock(block: GovernedBlock): void {
+  openBlock(block: GovernedBlock, stateRoot: Digest): void {
     this.#block = block;
+    this.#stateRoot = stateRoot;
     this.#refusedProposals.clear();
     this.#keyChanges.clear();
     const { proposals } = this.#state;
@@ -123,7 +132,11 @@ export class GovernanceExecution {
     const due = proposals.live.filter((proposal) => this.#isDue(proposal, block.height, block.timestamp));
     for (const proposal of due) this.#refuseUnknownVersion(proposal);
     for (const proposal of due) this.#activate(proposal);
-    for (const proposal of proposals.live) if (this.#isOver(proposal)) this.#end(proposal, "lapsed", RESULT.lapsed, 0);
+    for (const proposal of proposals.live) {
+      if (!this.#isOver(proposal)) continue;
+      if (proposals.stateOf(proposal) === "open") this.#end(proposal, "lapsed", RESULT.lapsed, 0);
+      else this.#end(proposal, "not_activated", RESULT.not_activated, 0);
+    }
   }
 
   /**
@@ -134,9 +147,9 @@ export class GovernanceExecution {
     const { proposals } = this.#state;
     let earliest: number | undefined;
     for (const proposal of proposals.live) {
-      const isOpen = proposals.stateOf(proposal) === "open";
-      if (!isOpen && proposals.effectiveHeightOf(proposal) > next) continue;
-      const time = isOpen ? proposals.deadlineOf(proposal) : proposals.earliestOf(proposal);
+      const waits = proposals.stateOf(proposal) === "open" || this.#lacking(proposal).length > 0;
+      if (!waits && proposals.effectiveHeightOf(proposal) > next) continue;
+      const time = waits ? proposals.deadlineOf(proposal) : proposals.earliestOf(proposal);
       if (earliest === undefined || time < earliest) earliest = time;
     }
     return earliest;
@@ -237,7 +250,8 @@ export class GovernanceExecution {
     const { height, timestamp } = this.#block;
     const deadline = timestamp + seconds * 1_000;
     const place = { words, head: HEADER_WORDS, salt: SALT_WORD };
-    this.#state.proposals.add({ ...place, proposer, content, height, deadline, idIndex });
+    const root = head.kind === "validators" ? { stateRoot: this.#stateRoot } : {};
+    this.#state.proposals.add({ ...place, proposer, content, height, deadline, idIndex, ...root });
     return code;
   }
 
@@ -289,13 +303,68 @@ export class GovernanceExecution {
   #executeRecord(record: GovernRecord, words: Uint32Array, place: RecordPlace): number {
     const at = HEADER_WORDS + place.index * RECORD_WORDS;
     const { participant } = place;
-    const mayDo = (): boolean => record.type === "key" || this.#isMember(participant);
-    const right = this.#rightFault(words, at, participant, mayDo);
+    const right = this.#rightFault(words, at, participant, () => this.#maySay(record, words, at, participant));
     if (right !== 0) return right;
-    const code =
-      record.type === "ballot" ? this.#vote(record, words, at, participant) : this.#changeKey(record, participant);
+    const code = this.#effectOfRecord(record, words, at, participant);
     this.#consume(words, at, code, place);
     return code;
+  }
+
+  /** Validators vote; that it is ready says a bank which a live proposal would make one (LEDG-48). */
+  #maySay(record: GovernRecord, words: Uint32Array, at: number, participant: number): boolean {
+    if (record.type === "key") return true;
+    if (record.type !== "ready") return this.#isMember(participant);
+    const proposal = this.#findProposal(words, at + PROPOSAL_WORD);
+    return proposal === undefined || !this.#isLive(proposal) || this.#newcomers(proposal).includes(participant);
+  }
+
+  #effectOfRecord(record: GovernRecord, words: Uint32Array, at: number, participant: number): number {
+    switch (record.type) {
+      case "ballot":
+        return this.#vote(record, words, at, participant);
+      case "ready":
+        return this.#sayReady(record, words, at, participant);
+      default:
+        return this.#changeKey(record, participant);
+    }
+  }
+
+  /** LEDG-48: a newcomer has executed nearly all there is, and what it computed is what everybody did. */
+  #sayReady(record: GovernRecord & { type: "ready" }, words: Uint32Array, at: number, participant: number): number {
+    const { proposals } = this.#state;
+    const proposal = this.#findProposal(words, at + PROPOSAL_WORD);
+    if (proposal === undefined) return RESULT.proposal_not_found;
+    if (!this.#isLive(proposal)) return RESULT.proposal_not_open;
+    const { height } = this.#block;
+    const lag = height - record.executedHeight;
+    const isProven = lag > 0 && lag <= READY_BLOCKS_MAX && record.stateRoot === proposals.stateRootOf(proposal);
+    if (!isProven) return RESULT.readiness_not_proven;
+    proposals.setReady(proposal, participant, height);
+    return RESULT.applied;
+  }
+
+  #isLive(proposal: number): boolean {
+    return this.#state.proposals.live.includes(proposal);
+  }
+
+  /** Whom a live proposal would make a validator, of those that are none in the block's epoch. */
+  #newcomers(proposal: number): readonly number[] {
+    if (this.#state.proposals.kindOf(proposal) !== "validators") return [];
+    let listed = this.#listed.get(proposal);
+    if (listed === undefined) {
+      const next = nextSetOf(this.#contentOf(proposal), [], this.#state.participants) ?? [];
+      listed = next.map(({ participant }) => participant);
+      this.#listed.set(proposal, listed);
+    }
+    return listed.filter((participant) => !this.#isMember(participant));
+  }
+
+  /** Newcomers that have not stated that they are ready. */
+  #lacking(proposal: number): readonly number[] {
+    const newcomers = this.#newcomers(proposal);
+    if (newcomers.length === 0) return newcomers;
+    const ready = this.#state.proposals.ready(proposal);
+    return newcomers.filter((participant) => !ready.includes(participant));
   }
 
   /** Right comes before the id is looked up, and a fault of it consumes none (LEDG-5, LEDG-6). */
@@ -373,17 +442,19 @@ export class GovernanceExecution {
     return (
       proposals.stateOf(proposal) === "passed" &&
       height >= proposals.effectiveHeightOf(proposal) &&
-      timestamp >= proposals.earliestOf(proposal)
+      timestamp >= proposals.earliestOf(proposal) &&
+      this.#lacking(proposal).length === 0
     );
   }
 
-  /** A proposal that has not passed when its ballots or the time before its height are over. */
+  /** A proposal that has not passed, or whose newcomers are not ready, when its time is over. */
   #isOver(proposal: number): boolean {
     const { proposals } = this.#state;
-    if (proposals.stateOf(proposal) !== "open") return false;
-    const effective = proposals.effectiveHeightOf(proposal);
     const { height, timestamp } = this.#block;
-    return timestamp >= proposals.deadlineOf(proposal) || (effective !== 0 && height >= effective);
+    const isLate = timestamp >= proposals.deadlineOf(proposal);
+    if (proposals.stateOf(proposal) !== "open") return isLate && this.#lacking(proposal).length > 0;
+    const effective = proposals.effectiveHeightOf(proposal);
+    return isLate || (effective !== 0 && height >= effective);
   }
 
   #refuseUnknownVersion(proposal: number): void {
@@ -454,6 +525,7 @@ export class GovernanceExecution {
     log.system(head, resolutionSalt(words, salt));
     ids.resolve(proposals.idIndexOf(proposal), ID_STATES[resolution], height, outcome);
     proposals.resolve(proposal, { resolution, height, outcome, value });
+    this.#listed.delete(proposal);
   }
 
   /** The outcome of a record, and its id for ever (LEDG-6, LEDG-19). */
@@ -494,7 +566,7 @@ function countOne(counts: Map<number, number>, of: number): number {
   return count;
 }
 
-/** Word of a ballot in which the proposal's id begins. */
+/** Word of a ballot or statement in which the proposal's id begins. */
 const PROPOSAL_WORD = 8;
 
 /** How the id of a proposal remembers its end; the names are those of a reserved transfer's. */

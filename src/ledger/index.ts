@@ -86,6 +86,10 @@
  * LEDG-46 Participants are added with the next number; a role changes only where nothing hangs on it.
  * LEDG-47 Versions. A yes to a protocol version counts only from a node that runs it. A ledger that does not know the
  *         version in force stops before it executes anything under it.
+ * LEDG-48 Newcomers. A change of validators comes into force only once every bank in it that does not validate in the
+ *         block's epoch has stated, signed with its own `govern` key, that its node has executed all but the last 256
+ *         blocks, and the root it computed of the state at the newest checkpoint before the proposal; the ledger
+ *         compares that with its own. Until then a change that passed waits, and its time for ballots ends that too.
  */
 export * from "./contract.js";
 export { checkGenesisLedger, GenesisLedgerError, type GenesisLedgerFault } from "./genesis-ledger.js";

@@ -138,7 +138,7 @@ export class Ledger {
     const { log, pendings } = this.#state;
     log.open(block.height, block.timestamp);
     // Activations come first: what follows reads the rules that they put in force.
-    this.#governance.openBlock(block);
+    this.#governance.openBlock(block, this.#stateRoot);
     const { rules } = this.#state;
     const time: BlockTime = {
       height: block.height,

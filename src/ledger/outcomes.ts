@@ -37,8 +37,8 @@ export interface DecodedOutcome {
   /** The 128-byte record that the outcome is about; a copy. */
   readonly record: Uint8Array;
   /**
-   * `account` for create_accounts, `action` for manage_accounts; `proposal`, `ballot` and `key` for the records of
-   * govern, and `proposal` for its end too; `expiry` for a pending transfer's; `release` for the end of one
+   * `account` for create_accounts, `action` for manage_accounts; `proposal`, `ballot`, `key` and `ready` for the records
+   * of govern, and `proposal` for its end too; `expiry` for a pending transfer's; `release` for the end of one
    * that waited, paid or returned; `settlement` for a window's.
    */
   readonly subject:
@@ -48,6 +48,7 @@ export interface DecodedOutcome {
     | "proposal"
     | "ballot"
     | "key"
+    | "ready"
     | "expiry"
     | "release"
     | "settlement";

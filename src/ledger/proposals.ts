@@ -1,10 +1,17 @@
 import { GOVERN_FIELDS, PROPOSAL_FLAGS, PROPOSAL_KINDS, type ProposalKind } from "../formats/index.js";
-import type { Height, Id128, ParticipantNumber } from "../primitives/index.js";
-import { assert, toHex } from "../primitives/index.js";
+import {
+  assert,
+  type Digest,
+  fromHex,
+  type Height,
+  type Id128,
+  type ParticipantNumber,
+  toHex,
+} from "../primitives/index.js";
 import { EntryTable } from "./entry-table.js";
 import { countAt, writeCount } from "./limbs.js";
 import { RECORD_WORDS } from "./transfer-words.js";
-import type { BallotView, ProposalState, ProposalView } from "./views.js";
+import type { BallotView, ProposalState, ProposalView, ReadyView } from "./views.js";
 
 /**
  * Entry of a proposal, 256 bytes; offsets in 32-bit words:
@@ -13,7 +20,7 @@ import type { BallotView, ProposalState, ProposalView } from "./views.js";
  * 43 what its activation decided: epoch of a set, protocol version, number of a participant · 44 height of
  * the proposal 2 · 46 end of the ballots (block time, ms) 2 · 48 height at which it passed 2 · 50 earliest
  * block time of its activation (ms) 2 · 52 height of its resolution 2 · 54 that outcome's index · 55 index of its
- * id · 56 reserved 8
+ * id · 56 of a change of validators, the state root at the newest checkpoint before it 8
  *
  * Proposals and their contents stay for ever: they are the history of the scheme's rules.
  */
@@ -31,6 +38,7 @@ const EARLIEST = 50;
 const RESOLVED_HEIGHT = 52;
 const RESOLUTION_INDEX = 54;
 const ID_INDEX = 55;
+const STATE_ROOT = 56;
 
 const OPEN = 1;
 const PASSED = 2;
@@ -40,11 +48,15 @@ const STATES: readonly (ProposalState | undefined)[] = [
 const KINDS = Object.entries(PROPOSAL_KINDS).map(([name, number]) => [number, name]) as [number, ProposalKind][];
 const KIND_NAMES: ReadonlyMap<number, ProposalKind> = new Map(KINDS);
 
-/** Entry of a ballot, 32 bytes: 0 proposal · 1 participant · 2 choice · 3 version it runs · 4 height 2 · 6 reserved 2 */
+/**
+ * Entry of a ballot, or of a newcomer's statement that it is ready, 32 bytes: 0 proposal · 1 participant · 2 choice ·
+ * 3 version it runs · 4 height 2 · 6 reserved 2
+ */
 const BALLOT_WORDS = 8;
 const BALLOT_PAGE_ENTRIES = 128;
 const CHOICE_YES = 1;
 const CHOICE_NO = 2;
+const CHOICE_READY = 3;
 
 /** Contents lie one after the other in entries of 64 bytes, zeros after each one's end. */
 const CONTENT_WORDS = 16;
@@ -85,6 +97,8 @@ export class Proposals {
     readonly height: number;
     readonly deadline: number;
     readonly idIndex: number;
+    /** What newcomers have to state; absent where nobody has to. */
+    readonly stateRoot?: Digest;
   }): number {
     const { words: batch, head, salt } = proposal;
     const index = this.table.append();
@@ -98,6 +112,7 @@ export class Proposals {
     writeCount(words, base + PROPOSED_HEIGHT, proposal.height);
     writeCount(words, base + DEADLINE, proposal.deadline);
     words[base + ID_INDEX] = proposal.idIndex;
+    if (proposal.stateRoot !== undefined) words.set(rootWords(proposal.stateRoot), base + STATE_ROOT);
     this.#live.push(index);
     this.#ballots[index] = [];
     this.#byId.set(proposal.idIndex, index);
@@ -127,12 +142,23 @@ export class Proposals {
     writeCount(words, base + 4, ballot.height);
   }
 
+  /** A newcomer has stated that it is ready (LEDG-48). */
+  setReady(proposal: number, participant: number, height: number): void {
+    this.vote({ proposal, participant, choice: CHOICE_READY, runs: 0, height });
+  }
+
   /** Participants whose ballot says yes. */
   inFavour(proposal: number): readonly number[] {
-    const ballots = this.#ballots[proposal] ?? [];
-    return ballots
-      .filter((index) => this.#ballotWord(index, 2) === CHOICE_YES)
-      .map((index) => this.#ballotWord(index, 1));
+    return this.#saying(proposal, CHOICE_YES);
+  }
+
+  /** Newcomers that have stated that they are ready. */
+  ready(proposal: number): readonly number[] {
+    return this.#saying(proposal, CHOICE_READY);
+  }
+
+  #saying(proposal: number, choice: number): readonly number[] {
+    return this.#entriesOf(proposal, (said) => said === choice).map((index) => this.#ballotWord(index, 1));
   }
 
   pass(proposal: number, height: number, earliest: number): void {
@@ -204,6 +230,12 @@ export class Proposals {
     return this.#count(proposal, RESOLVED_HEIGHT);
   }
 
+  /** The state root that a newcomer has to state; zeros for other kinds than a change of validators. */
+  stateRootOf(proposal: number): Digest {
+    const base = this.table.baseOf(proposal) + STATE_ROOT;
+    return toHex(new Uint8Array(this.table.wordsOf(proposal).slice(base, base + 8).buffer)) as Digest;
+  }
+
   contentOf(proposal: number): Uint8Array {
     const length = this.#word(proposal, GOVERN_FIELDS.contentLength / 4);
     const first = this.#word(proposal, CONTENT);
@@ -244,7 +276,9 @@ export class Proposals {
           ? undefined
           : { height: resolvedHeight as Height, index: words[base + RESOLUTION_INDEX] as number },
       content: this.contentOf(proposal),
-      ballots: (this.#ballots[proposal] ?? []).map((index) => this.#ballotView(index)),
+      ballots: this.#entriesOf(proposal, (choice) => choice !== CHOICE_READY).map((index) => this.#ballotView(index)),
+      stateRoot: kind === "validators" ? this.stateRootOf(proposal) : undefined,
+      ready: this.#entriesOf(proposal, (choice) => choice === CHOICE_READY).map((index) => this.#readyView(index)),
     };
   }
 
@@ -277,7 +311,7 @@ export class Proposals {
     for (let index = 0; index < this.ballotTable.count; index += 1) {
       const ballots = this.#ballots[this.#ballotWord(index, 0)];
       const choice = this.#ballotWord(index, 2);
-      if (ballots === undefined || (choice !== CHOICE_YES && choice !== CHOICE_NO))
+      if (ballots === undefined || ![CHOICE_YES, CHOICE_NO, CHOICE_READY].includes(choice))
         return `ballot ${index} is of nothing`;
       if (!holds.participant(this.#ballotWord(index, 1))) return `ballot ${index} is nobody's`;
       ballots.push(index);
@@ -293,15 +327,22 @@ export class Proposals {
     return first;
   }
 
+  #entriesOf(proposal: number, isWanted: (choice: number) => boolean): readonly number[] {
+    return (this.#ballots[proposal] ?? []).filter((index) => isWanted(this.#ballotWord(index, 2)));
+  }
+
   #ballotView(index: number): BallotView {
+    return {
+      ...this.#readyView(index),
+      choice: this.#ballotWord(index, 2) === CHOICE_YES ? "yes" : "no",
+      runs: this.#ballotWord(index, 3),
+    };
+  }
+
+  #readyView(index: number): ReadyView {
     const words = this.ballotTable.wordsOf(index);
     const base = this.ballotTable.baseOf(index);
-    return {
-      participant: words[base + 1] as ParticipantNumber,
-      choice: words[base + 2] === CHOICE_YES ? "yes" : "no",
-      runs: words[base + 3] as number,
-      height: countAt(words, base + 4) as Height,
-    };
+    return { participant: words[base + 1] as ParticipantNumber, height: countAt(words, base + 4) as Height };
   }
 
   #ballotWord(index: number, word: number): number {
@@ -317,3 +358,6 @@ export class Proposals {
     return countAt(this.table.wordsOf(proposal), this.table.baseOf(proposal) + word);
   }
 }
+
+/** A root as its bytes lie in the words of an entry. */
+const rootWords = (root: Digest): Uint32Array => new Uint32Array((fromHex(root) as Uint8Array).slice().buffer);

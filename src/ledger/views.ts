@@ -121,13 +121,17 @@ export interface StateTableView {
 /** Where a proposal stands: takes ballots, waits for its height, or how it ended. */
 export type ProposalState = "open" | "passed" | "activated" | "lapsed" | "not_activated";
 
-export interface BallotView {
+/** A newcomer's statement that its node has caught up. */
+export interface ReadyView {
   readonly participant: ParticipantNumber;
+  /** Of the newest ballot or statement. */
+  readonly height: Height;
+}
+
+export interface BallotView extends ReadyView {
   readonly choice: BallotChoice;
   /** Newest protocol version that the voter's node said it runs. */
   readonly runs: number;
-  /** Of the newest ballot. */
-  readonly height: Height;
 }
 
 export interface ProposalView {
@@ -149,6 +153,10 @@ export interface ProposalView {
   /** Canonical JSON. */
   readonly content: Uint8Array;
   readonly ballots: readonly BallotView[];
+  /** Of a change of validators: the state root that newcomers have to state (LEDG-48). */
+  readonly stateRoot: Digest | undefined;
+  /** Newcomers that have stated that they are ready. */
+  readonly ready: readonly ReadyView[];
 }
 
 /** A transfer in its bank's queue for liquidity. */

@@ -175,7 +175,7 @@ function setEffects(before: readonly Successor[], after: readonly Successor[]): 
   const mayBeDown = after.length - then.quorum;
   return [
     `n ${before.length} → ${after.length}`,
-    ...(joining === "" ? [] : [`joining: ${joining}`]),
+    ...(joining === "" ? [] : [`joining: ${joining}`, "not before each that joins has stated that its node is ready"]),
     ...(leaving === "" ? [] : [`leaving: ${leaving}`]),
     `survives ${faults(then.faults)} instead of ${now.faults}`,
     `${then.quorum} of ${after.length} must be up and agree, instead of ${now.quorum} of ${before.length}`,

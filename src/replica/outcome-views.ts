@@ -76,6 +76,7 @@ export function outcomeView(
     case "proposal":
     case "ballot":
     case "key":
+    case "ready":
       return governanceView(outcome, common);
     case "settlement":
       return settlementView(outcome, common);
@@ -115,6 +116,10 @@ function governanceView(outcome: DecodedOutcome, common: OutcomePlace): OutcomeV
     case "key": {
       const { id, change, publicKey, scopes, effectiveHeight } = record;
       return { type: "key", ...common, id, change, publicKey, scopes, effectiveHeight };
+    }
+    case "ready": {
+      const { id, proposalId, executedHeight } = record;
+      return { type: "ready", ...common, id, proposalId, executedHeight };
     }
   }
 }

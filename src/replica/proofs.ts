@@ -19,6 +19,7 @@ import {
   assert,
   type Digest,
   decode,
+  type Epoch,
   type Height,
   type Id128,
   epoch as toEpoch,
@@ -135,14 +136,18 @@ export class Prover {
 
   /** With what leads from the validators of genesis to those of its epoch. */
   #certified({ header, proof }: { readonly header: Uint8Array; readonly proof: CommitProof }): CertifiedHeader {
-    const { epoch } = headerOf({ header });
+    return certifiedHeader(header, proof, this.#endsBefore(headerOf({ header }).epoch));
+  }
+
+  /** What ended each epoch before one, the first one's first. */
+  #endsBefore(epoch: Epoch): readonly EpochClose[] {
     const epochs: EpochClose[] = [];
     for (let before = 0; before < epoch; before += 1) {
       const close = this.#source.replica.closeOf(toEpoch(before));
       assert(close !== undefined, "every epoch before the newest has ended");
       epochs.push(close);
     }
-    return certifiedHeader(header, proof, epochs);
+    return epochs;
   }
 
   /** CommitQC of the block itself or of the nearest descendant that has one, and the headers between. */
@@ -156,7 +161,8 @@ export class Prover {
       if (between === undefined) return undefined;
       headers.push(between.header);
     }
-    return { height, hash: block.hash, proof: proving.proof, headers };
+    const epochs = this.#endsBefore(headerOf(proving).epoch);
+    return { height, hash: block.hash, proof: proving.proof, headers, epochs };
   }
 
   /** Leaf of a height, and the certified header whose claim covers it. */

@@ -4,6 +4,7 @@ import type {
   CanonicalJson,
   Certificate,
   CommitProof,
+  EpochClose,
   Header,
   KeyChange,
   KeyScope,
@@ -120,6 +121,13 @@ export type OutcomeView =
       readonly proposalId: Id128;
       readonly choice: BallotChoice;
     })
+  /** A newcomer stated that its node has caught up. */
+  | (OutcomePlace & {
+      readonly type: "ready";
+      readonly id: Id128;
+      readonly proposalId: Id128;
+      readonly executedHeight: Height;
+    })
   /** A participant changed a key of its own. */
   | (OutcomePlace & {
       readonly type: "key";
@@ -232,6 +240,8 @@ export interface FinalityView {
   readonly proof: CommitProof;
   /** Canonical bytes, first the header that the CommitQC names, last the block's own. */
   readonly headers: readonly Uint8Array[];
+  /** What ended each epoch before that of the CommitQC: from genesis to the validators that signed it (EPOCH-6). */
+  readonly epochs: readonly EpochClose[];
 }
 
 export interface ConsensusView {

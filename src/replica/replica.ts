@@ -90,6 +90,8 @@ const REPUSH_AFTER_MS = 2_000;
 const STORING_RETRY_MS = 100;
 /** Without finality for less than this, nobody is told that the network stands still. */
 const STALLED_MIN_MS = 2_000;
+/** Without a word of f+1 validators for so long, who only follows does not know what is the latest, milliseconds. */
+const FOLLOWER_SILENCE_MS = 10_000;
 /** Final blocks that may wait for execution while reads still count as the latest. */
 const UNEXECUTED_READY_MAX = 2 * EXECUTION_LAG_MAX;
 
@@ -368,12 +370,20 @@ export class Replica implements ReplicaView {
   readiness(): ReplicaReadiness {
     if (this.#isStopped) return { state: "stopping" };
     if (this.#divergence !== undefined) return { state: "diverged" };
-    if (!this.#sync.isInformed()) return { state: "starting" };
+    if (!this.#sync.isInformed(this.#heardSince())) return { state: "starting" };
     if (this.#sync.isBehind(this.#syncHead())) return { state: "syncing", targetHeight: this.#sync.target() };
     if (this.#claim.height < this.#replayTarget || this.#head.height - this.#claim.height > UNEXECUTED_READY_MAX) {
       return { state: "syncing", targetHeight: this.#head.height };
     }
     return { state: "ready" };
+  }
+
+  /**
+   * A validator that hears nobody makes nothing final, and shows it. Who only follows, for example because it was
+   * voted out and the others let it in no more, is silent rather than stale (SYNC-4).
+   */
+  #heardSince(): number | undefined {
+    return this.#ownIndex() === undefined ? this.#ports.clock.now() - FOLLOWER_SILENCE_MS : undefined;
   }
 
   consensus(): ReplicaConsensus {
@@ -612,7 +622,7 @@ export class Replica implements ReplicaView {
   // What peers say.
 
   #onAgreement(from: ParticipantNumber, message: AgreementMessage): void {
-    if (message.type === "status") this.#sync.noteStatus(from, message.status.finalizedHeight);
+    if (message.type === "status") this.#sync.noteStatus(from, message.status.finalizedHeight, this.#ports.clock.now());
     const { set } = this.#state.setting;
     const index = set.members.findIndex(({ participant }) => participant === from);
     if (index < 0) {

@@ -32,6 +32,9 @@ export const renderProposal = (view: ProposalView): ProposalJson => ({
   ...(view.earliest === undefined ? {} : { earliest: view.earliest }),
   ...(view.resolution === undefined ? {} : { resolution: view.resolution }),
   ballots: view.ballots.map((ballot) => ({ ...ballot })),
+  ...(view.stateRoot === undefined
+    ? {}
+    : { stateRoot: view.stateRoot, ready: view.ready.map((statement) => ({ ...statement })) }),
 });
 
 export const renderWholeProposal = (view: ProposalView): ProposalJson => ({

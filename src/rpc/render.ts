@@ -1,4 +1,4 @@
-import { type Certificate, signersOf } from "../formats/index.js";
+import { type Certificate, encodeHeader, signersOf } from "../formats/index.js";
 import { toHex } from "../primitives/index.js";
 import type {
   AccountView,
@@ -85,6 +85,10 @@ export function renderEvent(outcome: Exclude<OutcomeView, { readonly type: "tran
     case "ballot": {
       const { type, id, proposalId, choice } = outcome;
       return { type, ...place, id, proposalId, choice };
+    }
+    case "ready": {
+      const { type, id, proposalId, executedHeight } = outcome;
+      return { type, ...place, id, proposalId, executedHeight };
     }
     case "key": {
       const { type, id, change, publicKey, scopes, effectiveHeight } = outcome;
@@ -195,6 +199,11 @@ export const renderFinality = (view: FinalityView): FinalityJson => ({
   prepare: renderCertificate(view.proof.prepare),
   commit: renderCertificate(view.proof.commit),
   headers: view.headers.map(toHex),
+  epochs: view.epochs.map(({ header, proof }) => ({
+    header: toHex(encodeHeader(header)),
+    prepare: renderCertificate(proof.prepare),
+    commit: renderCertificate(proof.commit),
+  })),
 });
 
 export const renderConsensus = (view: ConsensusView): ConsensusStatusJson => ({

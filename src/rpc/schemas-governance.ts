@@ -37,6 +37,9 @@ const proposal = z.strictObject({
   earliest: count.optional(),
   resolution: z.strictObject({ height: count, index: count }).optional(),
   ballots: z.array(z.strictObject({ participant: count, choice: z.enum(["yes", "no"]), runs: count, height: count })),
+  /** Of a change of validators: the state root that newcomers state, and those that have. */
+  stateRoot: hex(32).optional(),
+  ready: z.array(z.strictObject({ participant: count, height: count })).optional(),
   /** Absent in listings. */
   content: z.record(z.string(), z.unknown()).optional(),
 });

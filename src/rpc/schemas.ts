@@ -100,6 +100,13 @@ const event = z.discriminatedUnion("type", [
     choice: z.enum(["yes", "no"]),
   }),
   z.strictObject({
+    type: z.literal("ready"),
+    ...place,
+    id: hex(16),
+    proposalId: hex(16),
+    executedHeight: count,
+  }),
+  z.strictObject({
     type: z.literal("key"),
     ...place,
     id: hex(16),
@@ -216,6 +223,8 @@ export const finality = z.strictObject({
   prepare: certificate,
   commit: certificate,
   headers: z.array(hexText),
+  /** Header and certificates that ended each epoch before. */
+  epochs: z.array(z.strictObject({ header: hexText, prepare: certificate, commit: certificate })),
 });
 export type FinalityJson = z.infer<typeof finality>;
 

@@ -240,6 +240,7 @@ function accountsOf(outcome: OutcomeView): readonly Id128[] {
     case "proposal":
     case "ballot":
     case "key":
+    case "ready":
       return [];
   }
 }

@@ -4,7 +4,9 @@ import {
   canonicalJson,
   encodeBallot,
   encodeProposal,
+  encodeReady,
   type GenesisValidator,
+  type ReadyFields,
   signBatch,
 } from "../formats/index.js";
 import { type Height, type Id128, toHex, utf8 } from "../primitives/index.js";
@@ -50,6 +52,12 @@ export class Governing {
       content: utf8(canonicalJson({ validators } as unknown as CanonicalJson)),
     });
     return { item: this.#sign(bank, records, wall), id };
+  }
+
+  /** A bank that a proposal makes a validator says what its machine has executed. */
+  sayReady(by: number, statement: Omit<ReadyFields, "id">, wall: number): WorkItem {
+    const bank = this.#bank(by);
+    return this.#sign(bank, encodeReady({ id: this.#newId(bank), ...statement }), wall);
   }
 
   vote(by: number, proposalId: Id128, wall: number): WorkItem {

@@ -9,6 +9,7 @@ import {
   equalBytes,
   fromHex,
   type Height,
+  type Id128,
   participantNumber,
   epoch as toEpoch,
   toHex,
@@ -329,6 +330,26 @@ export class Simulation {
       this.queue.after(VOTING_AGAIN_MS, vote);
     };
     this.queue.after(1_000, vote);
+    const sayReady = (): void => {
+      if (this.epoch !== before || this.queue.now > untilMs) return;
+      for (const index of members) if (!voters.includes(index)) this.#sayReady(index, id);
+      this.queue.after(1_000, sayReady);
+    };
+    this.queue.after(1_000, sayReady);
+  }
+
+  /** A newcomer says so once it has caught up with the proposal that names it (LEDG-48). */
+  #sayReady(index: number, proposalId: Id128): void {
+    const node = this.nodes[index];
+    const ledger = node?.replica?.readiness().state === "ready" ? node.replica.ledger : undefined;
+    const proposal = ledger?.proposal(proposalId);
+    if (node === undefined || ledger === undefined || proposal?.stateRoot === undefined) return;
+    if (proposal.ready.some(({ participant }) => participant === index + 1)) return;
+    const { height: executedHeight } = ledger;
+    const statement = { proposalId, executedHeight, stateRoot: proposal.stateRoot };
+    const item = this.#governing.sayReady(index, statement, this.#trueWall());
+    this.#submissions.set(item.digest, { item, admittedBy: new Set() });
+    this.#handIn(item, node);
   }
 
   /** The owner of a machine without a disk makes a new key; the next change of validators names it. */

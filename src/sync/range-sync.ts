@@ -44,8 +44,8 @@ export interface SyncMembers {
  */
 export class RangeSync {
   #members: SyncMembers;
-  /** Heights that peers stated last, validators of our epoch or not. */
-  readonly #stated = new Map<ParticipantNumber, Height>();
+  /** Heights that peers stated last, validators of our epoch or not, and when. */
+  readonly #stated = new Map<ParticipantNumber, { readonly height: Height; readonly at: number }>();
   readonly #avoidedUntil = new Map<ParticipantNumber, number>();
   #inFlight: (RangeRequest & { readonly deadline: number }) | undefined;
   #lastAsked = -1;
@@ -67,8 +67,8 @@ export class RangeSync {
     for (const peer of this.#avoidedUntil.keys()) if (!peers.includes(peer)) this.#avoidedUntil.delete(peer);
   }
 
-  noteStatus(from: ParticipantNumber, finalizedHeight: Height): void {
-    if (this.#stated.size < STATED_MAX || this.#stated.has(from)) this.#stated.set(from, finalizedHeight);
+  noteStatus(from: ParticipantNumber, height: Height, at: number): void {
+    if (this.#stated.size < STATED_MAX || this.#stated.has(from)) this.#stated.set(from, { height, at });
   }
 
   /** A proof says that the block at this height is final, whoever states it. */
@@ -76,9 +76,9 @@ export class RangeSync {
     if (height > this.#proven) this.#proven = height;
   }
 
-  /** Whether f+1 validators, one of them honest, have said where they are. */
-  isInformed(): boolean {
-    return this.#memberHeights().length > this.#members.faults;
+  /** Whether f+1 validators, one of them honest, have said where they are, since a time. */
+  isInformed(since = Number.NEGATIVE_INFINITY): boolean {
+    return this.#memberHeights(since).length > this.#members.faults;
   }
 
   /** The height that at least one honest peer has reached: the (f+1)st highest of those stated. */
@@ -87,11 +87,11 @@ export class RangeSync {
     return Math.max(this.#proven, descending[this.#members.faults] ?? 0) as Height;
   }
 
-  #memberHeights(): Height[] {
+  #memberHeights(since = Number.NEGATIVE_INFINITY): Height[] {
     const heights: Height[] = [];
     for (const member of this.#members.members) {
       const stated = this.#stated.get(member);
-      if (stated !== undefined) heights.push(stated);
+      if (stated !== undefined && stated.at >= since) heights.push(stated.height);
     }
     return heights;
   }
@@ -161,7 +161,7 @@ export class RangeSync {
   #choose(at: number): ParticipantNumber | undefined {
     const target = this.target();
     const able = [...this.#stated]
-      .filter(([peer, height]) => height >= target && at >= (this.#avoidedUntil.get(peer) ?? 0))
+      .filter(([peer, { height }]) => height >= target && at >= (this.#avoidedUntil.get(peer) ?? 0))
       .map(([peer]) => peer)
       .sort((left, right) => left - right);
     const chosen = able.find((peer) => peer > this.#lastAsked) ?? able[0];

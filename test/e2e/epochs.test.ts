@@ -112,7 +112,10 @@ describe("validators change in a network over libp2p", () => {
     expect((await consensus("YES")).validators.some(({ isSelf }) => isSelf)).toBe(false);
   });
 
-  test("EPOCH-4: it joins by itself at the boundary", { timeout: 120_000 }, async () => {
+  test("EPOCH-4: it says that it is ready, and joins at the boundary", { timeout: 120_000 }, async () => {
+    const url = nodes.get("YES")?.rpcUrl ?? "";
+    const said = await sabha("governance", "ready", id, "--home", home("YES"), "--rpc", url);
+    expect(said, said.err).toMatchObject({ exitCode: 0 });
     await vote(id, ["SBI", "HDFC", "ICICI"]);
     await inEpoch(1, BANKS);
     const { validators } = await consensus("YES");

@@ -54,7 +54,8 @@ beforeAll(async () => {
   network = join(directory, "network");
   basePort = await freePorts(8, 20_001 + 2 * ((process.pid * 7) % 5_000));
   const words = ["genesis", "network", "--banks", "SBI,HDFC,ICICI,AXIS"];
-  const made = await sabha(...words, "--base-port", String(basePort), "--out", network);
+  const reserves = ["--reserve-funding", "1000000"];
+  const made = await sabha(...words, ...reserves, "--base-port", String(basePort), "--out", network);
   expect(made).toMatchObject({ exitCode: 0, err: "" });
   expect(await sabha("devnet", "up", "--dir", network)).toMatchObject({ exitCode: 0 });
 });
@@ -136,6 +137,32 @@ describe("governance of a network of real processes, through the command line", 
     const rotated = await sabha("key", "rotate", "--home", pnb, "--rpc", url(2), "--overlap-blocks", "0", "--json");
     expect(rotated).toMatchObject({ exitCode: 0 });
     expect(JSON.parse(rotated.out)).toMatchObject({ revokedFrom: 0 });
+  });
+
+  test("LEDG-8: the authority opens what a newcomer needs, and the newcomer its own clearing account", async () => {
+    const open = async (by: string, ...words: readonly string[]): Promise<Record<string, never>> => {
+      const ran = await sabha("account", "open", ...words, "--home", by, "--rpc", url(0), "--json");
+      expect(ran, ran.err).toMatchObject({ exitCode: 0 });
+      return JSON.parse(ran.out) as Record<string, never>;
+    };
+    const settlement = await open(home("RBI"), "settlement", "PNB", "--fund", "5000.00");
+    expect(settlement).toMatchObject({ opened: { result: "applied" }, funded: { result: "posted" } });
+    const again = await open(home("RBI"), "settlement", "PNB", "--fund", "5000.00");
+    expect(again).toMatchObject({ opened: { result: "exists" }, funded: { result: "exists" } });
+    await open(home("RBI"), "reserve", "PNB", "--fund", "100.00");
+    await open(join(directory, "PNB"), "clearing", "PNB");
+    const accounts = await rpc<{ items: { kind: string; creditsPosted: string }[] }>(0, "ledger_listAccounts", {
+      participant: 6,
+    });
+    expect(accounts.items.map(({ kind, creditsPosted }) => [kind, creditsPosted])).toEqual([
+      ["settlement", "500000"],
+      ["reserve", "10000"],
+      ["clearing", "0"],
+    ]);
+    const shown = await sabha("account", "show", "SBI/reserve:INR", "--home", home("SBI"), "--json");
+    expect(JSON.parse(shown.out)).toMatchObject({ kind: "reserve", creditsPosted: "100000000" });
+    const foreign = await sabha("account", "open", "reserve", "HDFC", "--home", home("AXIS"));
+    expect(foreign).toMatchObject({ exitCode: 1 });
   });
 
   test("the keys of a bank whose node is down are rotated through another's, with an overlap", async () => {

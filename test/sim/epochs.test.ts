@@ -42,6 +42,29 @@ describe("attack 69: validators change at a boundary", () => {
   });
 
   test.each(seeds)(
+    "attack 93, regression: who was voted out and hears nobody any more is not ready, seed %i",
+    (seed) => {
+      const simulation = consortium(seed);
+      simulation.load(6, 40_000);
+      simulation.runFor(1_500);
+      simulation.changeValidators([0, 1, 2, 3, 4]);
+      runToEpoch(simulation, 1);
+      simulation.runFor(1_500);
+      simulation.changeValidators([1, 2, 3, 4]);
+      runToEpoch(simulation, 2);
+      const [leaver, ...others] = simulation.nodes;
+      const epochOf = (): number | undefined => leaver?.replica?.head().epoch;
+      for (let passed = 0; passed < 20_000 && epochOf() !== 2; passed += 250) simulation.runFor(250);
+      expect(leaver?.replica?.readiness().state).toBe("ready");
+      simulation.partition([others]);
+      simulation.runFor(11_000);
+      expect(leaver?.replica?.readiness().state).toBe("starting");
+      expect(others.map((node) => node.replica?.readiness().state)).toEqual(others.map(() => "ready"));
+      expect(simulation.violations).toEqual([]);
+    },
+  );
+
+  test.each(seeds)(
     "EPOCH-1: of two changes that pass together one is decided, also by slow executors, seed %i",
     (seed) => {
       const simulation = consortium(seed, { executionMs: { 2: 300 } });

@@ -28,7 +28,8 @@ export function chainMethods(context: MethodContext): readonly Method[] {
     }),
     defineMethod(context, {
       name: "chain_getFinality",
-      summary: "The certificates that make the block at a height final, and the headers between",
+      summary:
+        "The certificates that make the block at a height final, the headers between, and the ends of the epochs before",
       params: { height },
       result: schemas.finality,
       errors: ["not_found", "not_yet_proven"],

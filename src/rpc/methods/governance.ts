@@ -8,6 +8,7 @@ import {
   encodeBallot,
   encodeKeyChange,
   encodeProposal,
+  encodeReady,
   KEY_CHANGES,
   type KeyChange,
   type KeyScope,
@@ -100,6 +101,26 @@ function changingMethods(context: MethodContext): readonly Method[] {
       handle: ({ id, proposalId, choice, ...wait }, call) => {
         const runs = api.governance.rules().protocolVersionMax;
         return submit(context, encodeBallot({ id, proposalId, choice, runs }), wait, call);
+      },
+    }),
+    defineMethod(context, {
+      ...common,
+      name: "gov_sayReady",
+      summary:
+        "Signs and submits that this node has caught up and may validate as a proposal asks, from what its own ledger says",
+      params: { id: id128, proposalId: id128, ...waitShape },
+      result: schemas.submitResults,
+      handle: ({ id, proposalId, ...wait }, call) => {
+        const [proposal] = api.governance.proposalsById([proposalId]);
+        if (proposal?.stateRoot === undefined)
+          return failed(invalidParams("proposalId", "no change of validators that this node knows"));
+        const executedHeight = api.governance.rules().height;
+        return submit(
+          context,
+          encodeReady({ id, proposalId, executedHeight, stateRoot: proposal.stateRoot }),
+          wait,
+          call,
+        );
       },
     }),
     defineMethod(context, {

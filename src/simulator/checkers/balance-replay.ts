@@ -101,6 +101,7 @@ export class BalanceReplay {
         return;
       case "ballot":
       case "key":
+      case "ready":
         return;
       case "expiry":
         this.#release(decodeTransfer(outcome.record).id);

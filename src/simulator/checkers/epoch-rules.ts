@@ -15,14 +15,31 @@ export class EpochRules {
   readonly #violations: Violations;
   /** Decisions by the epoch that they are for. */
   readonly #decisions = new Map<number, NextSetView>();
+  /** Participants that validate in epoch 0. */
+  readonly #first: readonly number[];
 
-  constructor(violations: Violations) {
+  constructor(violations: Violations, first: readonly number[]) {
     this.#violations = violations;
+    this.#first = first;
   }
 
-  /** What the state of an honest machine says right after a block. */
-  executed(decision: NextSetView | undefined): void {
-    if (decision !== undefined && !this.#decisions.has(decision.epoch)) this.#decisions.set(decision.epoch, decision);
+  /**
+   * What the state of an honest machine says right after a block.
+   *
+   * @param spoke participants that said, in earlier blocks, that they are ready to validate
+   */
+  executed(decision: NextSetView | undefined, spoke: ReadonlySet<number>): void {
+    if (decision === undefined || this.#decisions.has(decision.epoch)) return;
+    this.#decisions.set(decision.epoch, decision);
+    const before = this.#decisions.get(decision.epoch - 1)?.validators.map(({ participant }) => participant);
+    const early = decision.validators.filter(
+      ({ participant }) => !(before ?? this.#first).some((member) => member === participant) && !spoke.has(participant),
+    );
+    this.#violations.check(
+      early.length === 0,
+      "LEDG-48: who joins the validators has said that it is ready",
+      () => `epoch ${decision.epoch}: ${early.map(({ name }) => name).join()}`,
+    );
   }
 
   /** A block becomes the ledger's newest. */

@@ -58,6 +58,8 @@ export class LedgerRules {
   readonly #early: { readonly height: number; readonly claim: Claim }[] = [];
   readonly #replay: BalanceReplay;
   readonly #epochs: EpochRules;
+  /** Participants that said that they are ready to validate. */
+  readonly #ready = new Set<number>();
   /** Of the validators of the newest block's successor. */
   #setHash: Digest;
   /** Absent once a block orders a batch that nobody handed in. */
@@ -69,7 +71,8 @@ export class LedgerRules {
 
   constructor(options: LedgerRulesOptions) {
     this.#options = options;
-    this.#epochs = new EpochRules(options.violations);
+    const first = options.genesis.validators.map(({ participant }) => participant);
+    this.#epochs = new EpochRules(options.violations, first);
     this.#replay = new BalanceReplay(options.genesis);
     this.#reference = new ReferenceLedger(options.genesis);
     this.#setHash = genesisValidatorSet(sha256, options.genesis).hash;
@@ -209,7 +212,7 @@ export class LedgerRules {
     }
     if (height !== this.#leaves.length + 1 || block === undefined) return;
     this.#firstResult(execution, bytes);
-    this.#epochs.executed(ledger.nextSet);
+    this.#epochs.executed(ledger.nextSet, this.#ready);
     this.#book(block, outcomes);
     this.#judge(block, outcomes);
     this.#compareWindows(ledger);
@@ -228,7 +231,7 @@ export class LedgerRules {
     }
   }
 
-  /** Every outcome is what the rules say of it, in their order, and there are no others (LEDG-4 … 47). */
+  /** Every outcome is what the rules say of it, in their order, and there are no others (LEDG-4 … 48). */
   #judge(block: Block, outcomes: Uint8Array): void {
     const { violations } = this.#options;
     const batches = block.body.map(({ digest }) => this.#options.batch(digest));
@@ -236,7 +239,8 @@ export class LedgerRules {
     if (known.length < batches.length) this.#reference = undefined;
     if (this.#reference === undefined) return;
     const { height, timestamp, epoch } = block.header;
-    const results = this.#reference.execute({ timestamp, height, epoch }, known);
+    const stateRoot = this.#rootBefore(height);
+    const results = this.#reference.execute({ timestamp, height, epoch, stateRoot }, known);
     for (const [index, { digest }] of block.body.entries())
       this.codes.set(
         digest,
@@ -269,6 +273,12 @@ export class LedgerRules {
     }
   }
 
+  /** Root of the state at the newest checkpoint below a height that was just executed. */
+  #rootBefore(height: number): string {
+    const newest = this.#claims.slice(-2).findLast(({ stateHeight }) => stateHeight < height);
+    return newest?.stateRoot ?? "";
+  }
+
   /** What banks owe in windows, how far they may, and when something is due of itself. */
   #compareWindows(ledger: Ledger): void {
     const reference = this.#reference;
@@ -299,7 +309,9 @@ export class LedgerRules {
     const count = outcomeCount(outcomes);
     for (let index = 0; index < count; index += 1) {
       const outcome = outcomeAt(outcomes, index, batchAt);
-      if (outcome !== undefined) this.#replay.apply(outcome, batchAt);
+      if (outcome === undefined) continue;
+      this.#replay.apply(outcome, batchAt);
+      if (outcome.subject === "ready" && isSuccess(outcome.code)) this.#ready.add(outcome.participant);
     }
   }
 }

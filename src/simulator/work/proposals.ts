@@ -6,12 +6,13 @@ import {
   encodeBallot,
   encodeKeyChange,
   encodeProposal,
+  encodeReady,
   type GenesisValidator,
   type ProposalKind,
   type Rulebook,
   ZERO_ID,
 } from "../../formats/index.js";
-import { type Height, type Id128, participantNumber, toHex, utf8 } from "../../primitives/index.js";
+import { type Digest, type Height, type Id128, participantNumber, toHex, utf8 } from "../../primitives/index.js";
 import { NET_RAIL, type SimulatedBank } from "../consortium.js";
 import type { Random } from "../random.js";
 import { type Desk, type Draw, type FollowUp, type Signer, type WorkItem } from "./desk.js";
@@ -62,12 +63,24 @@ function put(desk: Desk, { kind, content, by, effectiveHeight, votingSeconds = 0
 const ballots = (desk: Desk, id: Id128, choice: BallotChoice): FollowUp[] =>
   desk.banks.map((bank) => (next) => ballot(desk, bank, { id, choice }, next));
 
-/** A ballot by itself: on something that is over, on nothing, another choice than before, or nobody's to cast. */
+/**
+ * A ballot by itself: on something that is over, on nothing, another choice than before, or nobody's to cast. Or the word of a
+ * bank that it is ready to validate, which nobody has asked for.
+ */
 export function lateBallot(desk: Desk, draw: Draw): WorkItem {
   const { random } = draw;
   const by = random.chance(0.1) ? desk.consortium.authority : random.pick(desk.banks);
   const id = (random.chance(0.8) ? desk.proposed.pick(random) : undefined) ?? desk.newId(by, random);
+  if (random.chance(0.2)) return unaskedWord(desk, by, id, draw);
   return ballot(desk, by, { id, choice: random.chance(0.5) ? "yes" : "no" }, draw);
+}
+
+function unaskedWord(desk: Desk, by: Signer, proposalId: Id128, draw: Draw): WorkItem {
+  const { random } = draw;
+  const stateRoot = toHex(random.bytes(32)) as Digest;
+  const executedHeight = random.integer(0, 30) as Height;
+  const record = encodeReady({ id: desk.newId(by, random), proposalId, executedHeight, stateRoot });
+  return desk.sign("govern", { by, records: [record], draw });
 }
 
 function ballot(

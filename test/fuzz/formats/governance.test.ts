@@ -9,6 +9,7 @@ import {
   encodeBallot,
   encodeKeyChange,
   encodeProposal,
+  encodeReady,
   KEY_CHANGES,
   type KeyChange,
   type KeyScope,
@@ -18,7 +19,7 @@ import {
   proposalContent,
   SCOPE_BITS,
 } from "../../../src/formats/index.js";
-import { type Height, type Id128, toHex } from "../../../src/primitives/index.js";
+import { type Digest, type Height, type Id128, toHex } from "../../../src/primitives/index.js";
 import { makeBatch, SBI } from "../../fixtures/consortium.js";
 import { contentBytes, GovernedRun } from "../../fixtures/governance.js";
 
@@ -80,9 +81,26 @@ describe("governance records", () => {
     );
   });
 
+  test("statements of readiness decode to what they were made of, and their batch is well formed", () => {
+    const statement = fc.record({
+      id,
+      proposalId: id,
+      executedHeight: height,
+      stateRoot: key.map((hex) => hex as Digest),
+    });
+    fc.assert(
+      fc.property(statement, (fields) => {
+        const record = encodeReady(fields);
+        expect(decodeGovernRecord(record)).toEqual({ type: "ready", ...fields });
+        expect(checkBatchRecords("govern", makeBatch("govern", SBI, [record]).bytes)).toBeUndefined();
+      }),
+      RUNS,
+    );
+  });
+
   test("attack 35, 77: any bytes are refused or one record, and nothing throws", () => {
     const records = fc.array(fc.uint8Array({ minLength: 128, maxLength: 128 }), { minLength: 1, maxLength: 4 });
-    const type = fc.integer({ min: 0, max: 4 });
+    const type = fc.integer({ min: 0, max: 5 });
     fc.assert(
       fc.property(records, type, type, (list, first, what) => {
         const [head] = list;

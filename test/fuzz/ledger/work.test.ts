@@ -37,9 +37,10 @@ function play(seed: number, validators: number, seen: Set<number>): void {
     timestamp += random.chance(0.1) ? random.integer(1_000, 5_000) : random.integer(1, 600);
     const items = Array.from({ length: random.integer(0, 8) }, () => workload.next(timestamp));
     const block = { height: height as Height, timestamp, epoch: 0 as Epoch, hash: "00".repeat(32) as Digest };
+    const { stateRoot } = ledger;
     const { codes, outcomes } = ledger.apply({ ...block, batches: items });
     const expected = reference.execute(
-      block,
+      { ...block, stateRoot },
       items.map(({ bytes }) => bytes),
     );
     const where = `seed ${seed}, height ${height}`;
@@ -64,11 +65,11 @@ function play(seed: number, validators: number, seen: Set<number>): void {
 }
 
 describe("the simulator's work", () => {
-  test("LEDG-1 … LEDG-47: both ledgers make the same of it, and it meets nearly every result code", () => {
+  test("LEDG-1 … LEDG-48: both ledgers make the same of it, and it meets nearly every result code", () => {
     const seen = new Set<number>();
     for (let seed = 1; seed <= SEEDS; seed += 1) play(seed, seed % 3 === 0 ? 7 : 4, seen);
     const never = RESULT_CODES.filter(({ code }) => !seen.has(code)).map(({ name }) => name);
-    // No pool takes a batch that is malformed.
-    expect(never).toEqual(["batch_malformed"]);
+    // No pool takes a batch that is malformed, and who follows without a network has nobody to catch up with.
+    expect(never).toEqual(["batch_malformed", "readiness_not_proven"]);
   });
 });

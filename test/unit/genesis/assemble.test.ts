@@ -60,6 +60,22 @@ describe("assembling a genesis", () => {
     expect(genesis?.funding).toHaveLength(5);
   });
 
+  test("each bank gets a reserve where that is asked for, with its funding or empty", () => {
+    const made = (reserveFunding: string) => assembleGenesis(assembly({ reserveFunding }));
+    for (const [asked, amounts] of [
+      ["250.00", ["25000", "25000", "25000", "25000"]],
+      ["0", []],
+    ] as const) {
+      const result = made(asked);
+      if (!result.ok) throw new Error(result.problems.join());
+      const reserves = result.genesis.accounts.filter(({ kind }) => kind === "reserve").map(({ id }) => id);
+      expect(reserves).toHaveLength(4);
+      const funded = result.genesis.funding.filter(({ credit }) => reserves.includes(credit));
+      expect(funded.map(({ amount }) => amount)).toEqual(amounts);
+    }
+    expect(problemsOf({ reserveFunding: "1.005" })).toMatch(/reserve funding 1\.005 is not an amount of INR/);
+  });
+
   test("what was assembled verifies", () => {
     const made = assembleGenesis(
       assembly({

@@ -260,10 +260,22 @@ describe("LEDG-44: evidence", () => {
       proposal(3, accuse(signed("PREPARE", A), signed("PREPARE", B, SBI))),
       proposal(4, accuse(signed("PREPARE", B), signed("PREPARE", A))),
       proposal(5, accuse(signed("COMMIT", A), signed("TIMEOUT", B))),
-      proposal(6, accuse(signed("COMMIT", A), signed("TIMEOUT", ZERO_DIGEST))),
+      proposal(6, accuse(signed("PREPARE", A), signed("TIMEOUT", ZERO_DIGEST))),
+      proposal(7, accuse(signed("COMMIT", A), signed("TIMEOUT", ZERO_DIGEST))),
     ]).results;
     // The last proves it; but three validators are fewer than a set may have.
-    expect(results.flat()).toEqual([...Array(5).fill("evidence_not_valid"), "validators_out_of_range"]);
+    expect(results.flat()).toEqual([...Array(6).fill("evidence_not_valid"), "validators_out_of_range"]);
+  });
+
+  test("regression: COMMIT for one block and PREPARE for another prove it, as the node that kept them holds (SAFE-10)", () => {
+    const run = GovernedRun.of();
+    const results = run.block([
+      proposal(1, accuse(signed("COMMIT", A), signed("PREPARE", B))),
+      proposal(2, accuse(signed("COMMIT", B), signed("PREPARE", A))),
+      proposal(3, accuse(signed("COMMIT", A), signed("COMMIT", B))),
+    ]).results;
+    // Proven: only that three validators would be too few speaks against it.
+    expect(results.flat()).toEqual(Array(3).fill("validators_out_of_range"));
   });
 });
 

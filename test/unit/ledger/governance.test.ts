@@ -6,6 +6,7 @@ import { ASHA, BINA, BOOK, RULEBOOK, START, transfers } from "../../fixtures/con
 import {
   AXIS,
   ballot,
+  consensusProof,
   FIU,
   GovernedRun,
   governedGenesis,
@@ -15,7 +16,9 @@ import {
   PNB,
   proposal,
   RBI,
+  readiness,
   SBI,
+  VALIDATORS,
   validatorOf,
   YES,
 } from "../../fixtures/governance.js";
@@ -243,6 +246,106 @@ describe("LEDG-44: validators", () => {
       "change_not_allowed",
       "change_not_allowed",
     ]);
+  });
+});
+
+describe("LEDG-48: newcomers", () => {
+  const five = { kind: "validators", content: { validators: [...VALIDATORS, YES].map(validatorOf) } } as const;
+  const votes = [SBI, HDFC, ICICI].map((voter) => ballot(voter, P1));
+
+  test("what passed waits until the newcomer has stated what everybody computed", () => {
+    const run = GovernedRun.of();
+    run.block([]);
+    run.block([proposal(1, five)]);
+    run.block([SBI, HDFC, ICICI].map((voter) => ballot(voter, P1)));
+    run.block([]);
+    expect(run.proposal(P1)).toMatchObject({ state: "passed", ready: [] });
+    expect(run.ledger.nextSet).toBeUndefined();
+    // Work for a proposer is its end, not the waiting.
+    expect(run.ledger.nextDeadline()).toBe(run.proposal(P1).deadline);
+    expect(run.block([run.ready(YES, P1)]).results.flat()).toEqual(["applied"]);
+    expect(run.proposal(P1).ready).toEqual([{ participant: YES, height: 5 }]);
+    run.block([]);
+    expect(run.proposal(P1).state).toBe("activated");
+    expect(run.ledger.nextSet).toMatchObject({ epoch: 1, decidedAt: 6 });
+  });
+
+  test("another root, a height that is over or to come, and a height of long ago prove nothing", () => {
+    const run = GovernedRun.of();
+    run.block([proposal(1, five)]);
+    for (let height = 2; height <= 300; height += 1) run.block([]);
+    const results = run.block([
+      run.ready(YES, P1, { stateRoot: "ab".repeat(32) as never }),
+      run.ready(YES, P1, { executedHeight: 301 as Height }),
+      run.ready(YES, P1, { executedHeight: (301 - 257) as Height }),
+    ]).results;
+    expect(results.flat()).toEqual(Array(3).fill("readiness_not_proven"));
+    expect(run.proposal(P1).ready).toEqual([]);
+    expect(run.block([run.ready(YES, P1, { executedHeight: (302 - 256) as Height })]).results.flat()).toEqual([
+      "applied",
+    ]);
+  });
+
+  test("the root is that of the newest checkpoint before the proposal", () => {
+    const run = GovernedRun.of();
+    const { checkpointBlocks } = run.ledger.rulebook;
+    for (let height = 1; height <= checkpointBlocks; height += 1) run.block([]);
+    const { stateRoot } = run.ledger;
+    run.block([proposal(1, five)]);
+    expect(run.proposal(P1).stateRoot).toBe(stateRoot);
+    for (let height = 0; height < checkpointBlocks; height += 1) run.block([]);
+    expect(run.ledger.stateRoot).not.toBe(stateRoot);
+    expect(run.proposal(P1).stateRoot).toBe(stateRoot);
+  });
+
+  test("only whom a change of validators brings in says so, of a proposal that is not over", () => {
+    const run = GovernedRun.of();
+    run.block([proposal(1, five), proposal(2, smaller)]);
+    const statements = [run.ready(PNB, P1), run.ready(SBI, P1), run.ready(YES, id(SBI, 2)), run.ready(YES, P1)];
+    const unknown = readiness(YES, id(SBI, 9));
+    expect(run.block([...statements, unknown, ...votes]).results.flat()).toEqual([
+      ...["not_authorised", "not_authorised", "not_authorised", "applied", "proposal_not_found"],
+      ...["applied", "applied", "applied"],
+    ]);
+    expect(run.block([run.ready(YES, P1)]).results.flat()).toEqual(["proposal_not_open"]);
+  });
+
+  test("a change whose newcomer never speaks ends with its time for ballots, and then another may pass", () => {
+    const run = GovernedRun.of();
+    run.block([proposal(1, five, { votingSeconds: 60 })], START);
+    run.block([SBI, HDFC, ICICI].map((voter) => ballot(voter, P1)));
+    run.block([], START + 59_999);
+    expect(run.proposal(P1).state).toBe("passed");
+    run.block([], START + 60_000);
+    expect(run.proposal(P1)).toMatchObject({ state: "not_activated", resolution: { height: 4, index: 0 } });
+    expect(run.ledger.nextSet).toBeUndefined();
+    run.pass(2, five);
+    run.block([]);
+    expect(run.ledger.nextSet).toMatchObject({ epoch: 1 });
+  });
+
+  test("of two newcomers both have to speak; who validates already and gets a new key does not", () => {
+    const run = GovernedRun.of();
+    const renewed = { ...validatorOf(AXIS), ...consensusProof(30) };
+    const validators = [...[SBI, HDFC, ICICI].map(validatorOf), renewed, ...[YES, PNB].map(validatorOf)];
+    run.block([proposal(1, { kind: "validators", content: { validators } })]);
+    run.block([...[SBI, HDFC, ICICI].map((voter) => ballot(voter, P1)), run.ready(PNB, P1)]);
+    run.block([run.ready(YES, P1)]);
+    expect(run.ledger.nextSet).toBeUndefined();
+    run.block([]);
+    expect(run.ledger.nextSet?.decidedAt).toBe(4);
+  });
+
+  test("LEDG-20: who has spoken survives a restart, and nothing else counts as having spoken", () => {
+    const run = GovernedRun.of(governedGenesis({ checkpointBlocks: 2 }));
+    run.block([proposal(1, five)]);
+    run.block([...[SBI, HDFC].map((voter) => ballot(voter, P1)), run.ready(YES, P1)]);
+    const restored = GovernedRun.restoredFrom(run, governedGenesis({ checkpointBlocks: 2 }));
+    expect(restored.proposal(P1)).toEqual(run.proposal(P1));
+    for (const batches of [[ballot(ICICI, P1)], [], []])
+      expect(restored.block(batches).executed.leaf).toEqual(run.block(batches).executed.leaf);
+    expect(restored.ledger.nextSet).toEqual(run.ledger.nextSet);
+    expect(run.ledger.nextSet?.decidedAt).toBe(4);
   });
 });
 

@@ -43,6 +43,7 @@ describe("governance over JSON-RPC", () => {
     expect(methods.map(({ name, scope }) => [name, scope])).toEqual([
       ["gov_propose", "govern"],
       ["gov_vote", "govern"],
+      ["gov_sayReady", "govern"],
       ["gov_changeKeys", "govern"],
       ["gov_preflight", "read"],
       ["gov_getProposals", "read"],
@@ -94,6 +95,19 @@ describe("governance over JSON-RPC", () => {
     expect(await ask("gov_changeKeys", { changes: [{ ...change, scopes: [] }] })).toMatchObject({
       data: { path: "changes[0].scopes" },
     });
+  });
+
+  test("LEDG-48: gov_sayReady states what the node's own ledger says, and knows which proposals ask for it", async () => {
+    const { node, ask } = setUp();
+    const content = { validators: [...VALIDATORS, YES].map(validatorOf) };
+    node.governed.block([proposal(1, { kind: "validators", content }), proposal(2, version as never)]);
+    await ask("gov_sayReady", { id: id(SBI, 3), proposalId: id(SBI, 1) });
+    expect(decodeGovernRecord(node.batches[0]?.bytes as Uint8Array, BATCH_HEADER_BYTES)).toMatchObject({
+      ...{ type: "ready", proposalId: id(SBI, 1), executedHeight: 1 },
+      stateRoot: node.governed.proposal(id(SBI, 1)).stateRoot,
+    });
+    for (const proposalId of [id(SBI, 2), id(SBI, 9)])
+      expect(await ask("gov_sayReady", { id: id(SBI, 4), proposalId })).toMatchObject({ data: { path: "proposalId" } });
   });
 
   test("a proposal's result is one, for all its records", async () => {

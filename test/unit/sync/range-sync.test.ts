@@ -17,7 +17,7 @@ const headAt = (at: number): SyncHead => ({
 function syncWith(stated: readonly [number, number, number]): RangeSync {
   const sync = new RangeSync({ members: [1, 2, 3].map(peer), faults: 1 });
   stated.forEach((height, index) => {
-    sync.noteStatus(peer(index + 1), height as Height);
+    sync.noteStatus(peer(index + 1), height as Height, 0);
   });
   return sync;
 }
@@ -39,9 +39,18 @@ describe("attack 62: peers lie about heights", () => {
   test("a claim taken back counts no longer", () => {
     const sync = syncWith([2 ** 53 - 1, 30, 30]);
     expect(sync.target()).toBe(30);
-    sync.noteStatus(peer(1), 2 as Height);
-    sync.noteStatus(peer(2), 3 as Height);
+    sync.noteStatus(peer(1), 2 as Height, 0);
+    sync.noteStatus(peer(2), 3 as Height, 0);
     expect(sync.isBehind(headAt(0))).toBe(false);
+  });
+
+  test("attack 93: what was stated long ago informs nobody who asks for news", () => {
+    const sync = syncWith([1, 1, 1]);
+    expect([sync.isInformed(), sync.isInformed(0), sync.isInformed(1)]).toEqual([true, true, false]);
+    sync.noteStatus(peer(1), 2 as Height, 5);
+    expect(sync.isInformed(1)).toBe(false);
+    sync.noteStatus(peer(2), 2 as Height, 6);
+    expect(sync.isInformed(5)).toBe(true);
   });
 
   test("one that never delivers is waited for a bounded time, and the others are asked", () => {

@@ -22,6 +22,7 @@ const USUAL_PROPOSALS_CAP = 8;
 const VOTING_SECONDS_MIN = 60;
 const KEYS_MAX = 16;
 const KEY_CHANGES_MAX = 64;
+const READY_BLOCKS_MAX = 256;
 const VALIDATORS_MIN = 4;
 const VALIDATORS_MAX = 31;
 
@@ -40,12 +41,16 @@ interface Proposal {
   readonly content: ProposalContent;
   readonly deadline: number;
   readonly ballots: Map<number, "yes" | "no">;
+  /** At the newest checkpoint before it was made. */
+  readonly stateRoot: string;
+  /** Newcomers that said that they are ready. */
+  readonly ready: Set<number>;
   state: "open" | "passed" | "over";
   /** Block time before which it does not come into force, once it has passed. */
   earliest: number;
 }
 
-/** Proposals, ballots, keys, participants and sets of validators (LEDG-41 to LEDG-47). */
+/** Proposals, ballots, keys, participants and sets of validators (LEDG-41 to LEDG-48). */
 export class Governance {
   readonly #books: Books;
   readonly #scheme: ReturnType<typeof certificateScheme>;
@@ -60,6 +65,7 @@ export class Governance {
   #version = 1;
   #height = 0;
   #epoch = 0;
+  #stateRoot = "";
 
   constructor(books: Books, genesis: Genesis) {
     this.#books = books;
@@ -94,30 +100,36 @@ export class Governance {
   }
 
   /** First thing in a block: what passed and is due, then what is over. */
-  open(height: number, epoch: number): void {
+  open(height: number, epoch: number, stateRoot: string): void {
     this.#height = height;
     this.#epoch = epoch;
+    this.#stateRoot = stateRoot;
     this.#refused.clear();
     this.#keyChanges.clear();
     const { timestamp } = this.#books;
     for (const proposal of this.#proposals.values()) {
       if (proposal.state !== "passed" || height < proposal.effectiveHeight || timestamp < proposal.earliest) continue;
+      if (this.#lacking(proposal) > 0) continue;
       const isDone = this.#contentFaults(proposal).length === 0 && this.#putInForce(proposal.content);
       this.#end(proposal, isDone ? "activated" : "not_activated");
     }
     for (const proposal of this.#proposals.values()) {
       const { state, deadline, effectiveHeight } = proposal;
-      const isOver = timestamp >= deadline || (effectiveHeight !== 0 && height >= effectiveHeight);
-      if (state === "open" && isOver) this.#end(proposal, "lapsed");
+      const isLate = timestamp >= deadline;
+      if (state === "open" && (isLate || (effectiveHeight !== 0 && height >= effectiveHeight)))
+        this.#end(proposal, "lapsed");
+      if (state === "passed" && isLate && this.#lacking(proposal) > 0) this.#end(proposal, "not_activated");
     }
   }
 
   /** Block time at which the next block has something to do here. */
   get nextDeadline(): number | undefined {
     const times: number[] = [];
-    for (const { state, deadline, earliest, effectiveHeight } of this.#proposals.values()) {
-      if (state === "open") times.push(deadline);
-      if (state === "passed" && effectiveHeight <= this.#height + 1) times.push(earliest);
+    for (const proposal of this.#proposals.values()) {
+      const { state, deadline, earliest, effectiveHeight } = proposal;
+      if (state === "over") continue;
+      if (state === "open" || this.#lacking(proposal) > 0) times.push(deadline);
+      else if (effectiveHeight <= this.#height + 1) times.push(earliest);
     }
     return times.length === 0 ? undefined : Math.min(...times);
   }
@@ -179,7 +191,8 @@ export class Governance {
     const { acceptFaults, effectiveHeight } = head;
     const deadline = this.#books.timestamp + seconds * 1_000;
     const of = { proposer: from, acceptFaults, effectiveHeight, content: parsed.value, deadline };
-    this.#proposals.set(head.id, { ...of, ballots: new Map(), state: "open", earliest: 0 });
+    const said = { ballots: new Map(), ready: new Set<number>(), stateRoot: this.#stateRoot };
+    this.#proposals.set(head.id, { ...of, ...said, state: "open", earliest: 0 });
     return result;
   }
 
@@ -285,14 +298,47 @@ export class Governance {
     return found;
   }
 
-  /** A ballot, or a change of the sender's own keys. */
+  /** A ballot, a change of the sender's own keys, or a newcomer's word that it is ready. */
   govern(record: Exclude<GovernRecord, { readonly type: "proposal" }>, place: Place): ResultName {
     const { from } = place;
-    const right = this.#rightFaults(record.id, from, record.type === "key" || this.isValidator(from), record);
+    const right = this.#rightFaults(record.id, from, this.#maySay(record, from), record);
     if (right.length > 0) return first(right);
-    const result = record.type === "ballot" ? this.#vote(record, from) : this.#changeKey(record, from);
+    const result = this.#effectOf(record, from);
     this.#consume(record, result, place);
     return result;
+  }
+
+  #maySay(record: Exclude<GovernRecord, { readonly type: "proposal" }>, from: number): boolean {
+    if (record.type === "key") return true;
+    if (record.type === "ballot") return this.isValidator(from);
+    const proposal = this.#proposals.get(record.proposalId);
+    return proposal === undefined || proposal.state === "over" || this.#newcomers(proposal).includes(from);
+  }
+
+  #effectOf(record: Exclude<GovernRecord, { readonly type: "proposal" }>, from: number): ResultName {
+    if (record.type === "key") return this.#changeKey(record, from);
+    return record.type === "ballot" ? this.#vote(record, from) : this.#sayReady(record, from);
+  }
+
+  #sayReady({ proposalId, executedHeight, stateRoot }: GovernRecord & { type: "ready" }, from: number): ResultName {
+    const proposal = this.#proposals.get(proposalId);
+    if (proposal === undefined) return "proposal_not_found";
+    if (proposal.state === "over") return "proposal_not_open";
+    const isNear = executedHeight < this.#height && executedHeight >= this.#height - READY_BLOCKS_MAX;
+    if (!isNear || stateRoot !== proposal.stateRoot) return "readiness_not_proven";
+    proposal.ready.add(from);
+    return "applied";
+  }
+
+  /** Whom a change of validators brings in. */
+  #newcomers({ content }: Proposal): number[] {
+    if (content.kind !== "validators") return [];
+    const listed = content.content.validators.map(({ participant }) => participant as number);
+    return listed.filter((participant) => !this.isValidator(participant));
+  }
+
+  #lacking(proposal: Proposal): number {
+    return this.#newcomers(proposal).filter((participant) => !proposal.ready.has(participant)).length;
   }
 
   #vote({ proposalId, choice, runs }: GovernRecord & { type: "ballot" }, from: number): ResultName {

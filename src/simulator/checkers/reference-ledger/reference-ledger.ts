@@ -14,6 +14,8 @@ interface BlockPlace {
   readonly timestamp: number;
   readonly height?: number;
   readonly epoch?: number;
+  /** Root of the state at the newest checkpoint before the block; it is not computed here. */
+  readonly stateRoot?: string;
 }
 
 const DECISIONS: readonly string[] = ["release_hold", "return_hold", "queue_reprioritise"];
@@ -21,7 +23,7 @@ const DECISIONS: readonly string[] = ["release_hold", "return_hold", "queue_repr
 const CHAIN_OPEN = "linked_event_chain_open";
 
 /**
- * The ledger's rules (LEDG-1 to LEDG-47, `src/ledger/index.ts`) once more, slow and plain: maps of big integers, a copy
+ * The ledger's rules (LEDG-1 to LEDG-48, `src/ledger/index.ts`) once more, slow and plain: maps of big integers, a copy
  * of everything before a chain, and for each record the set of all codes that fit, of which the smallest is the result
  * (LEDG-7). Shares record formats, code numbers and cryptography with the ledger, and none of its code.
  */
@@ -81,13 +83,13 @@ export class ReferenceLedger {
   }
 
   #execute(
-    { timestamp, height = this.#height + 1, epoch = 0 }: BlockPlace,
+    { timestamp, height = this.#height + 1, epoch = 0, stateRoot = "" }: BlockPlace,
     batches: readonly Ordered[],
   ): ResultName[][] {
     this.#books.timestamp = timestamp;
     this.#books.outcomes = [];
     this.#height = height;
-    this.#governance.open(height, epoch);
+    this.#governance.open(height, epoch, stateRoot);
     this.#expire();
     this.#windows.cutDue();
     this.#windows.settle();
