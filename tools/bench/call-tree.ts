@@ -80,8 +80,9 @@ function nameOf({ functionName, url, lineNumber }: CallFrame): string {
   return url === "" ? name : `${name} ${placeOf(url)}:${lineNumber + 1}`;
 }
 
-/** Path from the build or the package on. */
-const placeOf = (url: string): string => url.replace(/^.*\/(?:dist|node_modules)\//, "").replace(/^file:\/\//, "");
+/** Path in the build or from the package's name on. */
+const placeOf = (url: string): string =>
+  url.replace(url.includes("/node_modules/") ? /^.*\/node_modules\// : /^.*\/dist\//, "").replace(/^file:\/\//, "");
 
 /** A folder of src, a package, a module of Node, or what V8 says in brackets. */
 export function moduleOf({ functionName, url }: Pick<CallFrame, "functionName" | "url">): string {

@@ -29,7 +29,8 @@ export class BatchCaller implements Caller {
   readonly transfers: number;
   readonly #connection: Connection;
   readonly #sign: (records: Uint8Array) => Uint8Array;
-  readonly #bank: string;
+  /** Place of the bank's first account. */
+  readonly #first: number;
   readonly #accounts: AccountBook;
   readonly #template: Uint32Array;
   readonly #records: Uint32Array;
@@ -43,7 +44,7 @@ export class BatchCaller implements Caller {
     const key = readOperationKey(home);
     const { number } = home.participant;
     this.#connection = new Connection(network.url(bank), options.connections);
-    this.#bank = bank;
+    this.#first = accounts.firstOf(bank);
     this.#accounts = accounts;
     this.transfers = options.batch;
     const template = new DataView(new ArrayBuffer(RECORD_BYTES));
@@ -90,8 +91,8 @@ export class BatchCaller implements Caller {
     const { words } = this.#accounts;
     const records = this.#records;
     for (let at = 0; at < records.length; at += RECORD_WORDS) {
-      const debit = this.#accounts.pickOwn(this.#bank) * ID_WORDS;
-      const credit = this.#accounts.pickOther(this.#bank) * ID_WORDS;
+      const debit = this.#accounts.pickOwn(this.#first) * ID_WORDS;
+      const credit = this.#accounts.pickOther(this.#first) * ID_WORDS;
       records[at + SEQUENCE_WORD] = this.#sequence;
       this.#sequence += 1;
       for (let word = 0; word < ID_WORDS; word += 1) {
@@ -123,7 +124,8 @@ const BATCH_TAIL = Buffer.from(`","waitFor":"final","timeoutMs":${WAIT_MS}}}`);
 export class SingleCaller implements Caller {
   readonly transfers = 1;
   readonly #connection: Connection;
-  readonly #bank: string;
+  /** Place of the bank's first account. */
+  readonly #first: number;
   readonly #accounts: AccountBook;
   readonly #prefix: string;
   #sequence = 0;
@@ -133,7 +135,7 @@ export class SingleCaller implements Caller {
     const participant = accounts.genesis.participants.find(({ name }) => name === bank)?.number ?? 0;
     const random = toHex(crypto.getRandomValues(new Uint8Array(8)));
     this.#connection = new Connection(network.url(bank), connections, network.token(bank));
-    this.#bank = bank;
+    this.#first = accounts.firstOf(bank);
     this.#accounts = accounts;
     this.#prefix = participant.toString(16).padStart(8, "0") + random;
   }
@@ -141,8 +143,8 @@ export class SingleCaller implements Caller {
   async send(): Promise<number> {
     const id = this.#prefix + this.#sequence.toString(16).padStart(8, "0");
     this.#sequence += 1;
-    const debit = this.#accounts.hex(this.#accounts.pickOwn(this.#bank));
-    const credit = this.#accounts.hex(this.#accounts.pickOther(this.#bank));
+    const debit = this.#accounts.hex(this.#accounts.pickOwn(this.#first));
+    const credit = this.#accounts.hex(this.#accounts.pickOther(this.#first));
     const transfer = `{"id":"${id}","debitAccountId":"${debit}","creditAccountId":"${credit}","amount":"${AMOUNT}"}`;
     const params = `{"transfers":[${transfer}],"waitFor":"final","timeoutMs":${WAIT_MS}}`;
     const text = `{"jsonrpc":"2.0","id":1,"method":"ledger_submitTransfers","params":${params}}`;

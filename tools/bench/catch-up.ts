@@ -19,7 +19,9 @@ export interface CatchUpFigures {
   readonly seconds: number;
   /** Until it answered at all, included above. */
   readonly startSeconds: number;
+  /** From then on. */
   readonly rate: number;
+  /** By the rate at which they were made. */
   readonly ratio: number;
   readonly underLoad: boolean;
   readonly diskBytesPerTransfer: number;
@@ -38,7 +40,7 @@ export async function runCatchUp(options: Options, transfers: number): Promise<C
   const meanwhile = figures.underLoad ? "while the load went on" : "without load";
   process.stdout.write(`a node that was away for ${count(figures.transfers)} transfers in ${figures.blocks} blocks
   made by the others in ${figures.makingSeconds} s: ${count(makingRate)} transfers/s
-  level after ${figures.seconds} s ${meanwhile}, ${figures.startSeconds} s of them until it answered: ${count(rate)} transfers/s
+  level after ${figures.seconds} s ${meanwhile}, ${figures.startSeconds} s of them until it answered, from then on ${count(rate)} transfers/s
   ${ratio} times as fast as they were made; disk of a node that was there: ${figures.diskBytesPerTransfer} bytes a transfer
 `);
   return figures;
@@ -55,6 +57,7 @@ async function catchUp(consortium: Consortium, options: Options, wanted: number)
   const before = await takeSample(consortium, others);
   load.restartCount();
   const making = await load.untilPosted(wanted);
+  const makingRate = load.count.posted / making;
   const underLoad = options.underLoad === true;
   if (!underLoad) await load.stop();
   const after = await takeSample(consortium, others);
@@ -67,7 +70,7 @@ async function catchUp(consortium: Consortium, options: Options, wanted: number)
   const seconds = (performance.now() - startedAt) / 1_000;
   const missed = underLoad ? load.count.posted : made;
   if (underLoad) await load.stop();
-  const [makingRate, rate] = [made / making, missed / seconds];
+  const rate = missed / Math.max(0.001, seconds - startSeconds);
   return {
     transfers: missed,
     blocks: Math.round(heightOf(after.nodes[0]?.metrics) - heightOf(before.nodes[0]?.metrics)),

@@ -181,16 +181,20 @@ export class AccountBook {
     return new Uint32Array(this.#ids.buffer);
   }
 
-  /** Place among the ids of some account of this bank. */
-  pickOwn(bank: string): number {
-    return this.#banks.indexOf(bank) * this.perBank + Math.floor(Math.random() * this.perBank);
+  /** Place among the ids of a bank's first account. */
+  firstOf(bank: string): number {
+    return this.#banks.indexOf(bank) * this.perBank;
+  }
+
+  /** Place of some account of the bank whose first one is given. */
+  pickOwn(first: number): number {
+    return first + Math.floor(Math.random() * this.perBank);
   }
 
   /** Of some account of another bank. */
-  pickOther(bank: string): number {
-    const others = (this.#banks.length - 1) * this.perBank;
-    const first = (this.#banks.indexOf(bank) + 1) * this.perBank;
-    return (first + Math.floor(Math.random() * others)) % (this.#banks.length * this.perBank);
+  pickOther(first: number): number {
+    const all = this.#banks.length * this.perBank;
+    return (first + this.perBank + Math.floor(Math.random() * (all - this.perBank))) % all;
   }
 
   hex(place: number): string {

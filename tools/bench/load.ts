@@ -104,9 +104,9 @@ export class Load {
     const startedAt = performance.now() + offset * intervalMs;
     const underWayMax = Math.max(1, Math.min(OPEN_CALLS_MAX, Math.floor(OPEN_TRANSFERS_MAX / caller.transfers)));
     let underWay = 0;
-    let failure: unknown;
+    const failures: Error[] = [];
     let idle: () => void = () => undefined;
-    for (let calls = 0; !this.#isOver && failure === undefined; calls += 1) {
+    for (let calls = 0; !this.#isOver && failures.length === 0; calls += 1) {
       const dueAt = startedAt + calls * intervalMs;
       const waitMs = dueAt - performance.now();
       // The last stretch of a wait is too short for a timer: the call goes out a little early, and counts from then.
@@ -119,19 +119,18 @@ export class Load {
       underWay += 1;
       this.#call(caller, Math.min(dueAt, performance.now()))
         .catch((error: unknown) => {
-          failure ??= error;
+          failures.push(error instanceof Error ? error : new Error(String(error)));
         })
         .finally(() => {
           underWay -= 1;
-          if (underWay === 0) idle();
+          if (underWay === 0 || failures.length > 0) idle();
         });
     }
-    if (failure !== undefined) throw failure;
-    if (underWay > 0)
+    if (underWay > 0 && failures.length === 0)
       await new Promise<void>((resolve) => {
         idle = resolve;
       });
-    if (failure !== undefined) throw failure;
+    if (failures[0] !== undefined) throw failures[0];
   }
 
   async #call(caller: Caller, from: number): Promise<void> {

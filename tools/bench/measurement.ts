@@ -37,7 +37,7 @@ export async function takeSample(consortium: Consortium, banks = consortium.bank
 }
 
 /** The system's monotonic clock, in which V8 stamps the samples of its profiles too. */
-export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
+const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 export interface StageFigures {
   readonly stage: string;

@@ -54,11 +54,7 @@ export function startLoad(consortium: Consortium, options: Options, batch: numbe
   return new Load(callers, pace);
 }
 
-export function titleOf(
-  options: Options,
-  { validators, batch, delay }: Point,
-  figures: Pick<Figures, "seconds">,
-): string {
+function titleOf(options: Options, { validators, batch, delay }: Point, figures: Pick<Figures, "seconds">): string {
   const { single, rate, scheme } = options;
   const calls =
     single === undefined ? `batches of ${batch}` : `${single} connections with single transfers to one node`;

@@ -90,7 +90,7 @@ function drawPlot(title: string, label: string, axis: Axis, curves: readonly Cur
   const ys = curves.flatMap(({ points }) => points.map(([, y]) => y));
   // Batch sizes and waiting times span decades.
   const isLogX = axis === "batch";
-  const isLogY = title.startsWith("Submit");
+  const isLogY = isLogX || title.startsWith("Submit");
   const yTicks = isLogY ? logTicks(ys) : linearTicks(ys);
   const x = scale(isLogX, [xs[0] ?? 0, xs.at(-1) ?? 1], [LEFT, WIDTH - RIGHT]);
   const y = scale(isLogY, [yTicks[0] ?? 0, yTicks.at(-1) ?? 1], [HEIGHT - BOTTOM, TOP]);

@@ -33,7 +33,7 @@ export async function runSweep(options: Options): Promise<{ readonly points: rea
   return { points };
 }
 
-export function renderPoints(points: readonly SweptPoint[]): string {
+function renderPoints(points: readonly SweptPoint[]): string {
   return table(
     [
       ...["validators", "delay, ms", "batch", "transfers/s", "p50, ms", "p99, ms"],

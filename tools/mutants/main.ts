@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
 import { EQUIVALENTS, MUTATIONS } from "./catalogue.js";
-import { type Look, lookName, type Mutation, mutatedFiles } from "./mutation.js";
+import { type Look, lookName, type Mutation, mutatedFiles, withSeeds } from "./mutation.js";
 import { isCaught, json, lineOf, markdown, type Result, rowsIn, withTable } from "./report.js";
 import { Scratch, type Trial } from "./trial.js";
 
@@ -42,7 +42,7 @@ const wanted = MUTATIONS.filter(({ name }) => isWanted(name)).map(
   (mutation): Mutation =>
     options.seeds === undefined
       ? mutation
-      : { ...mutation, looks: mutation.looks.map((look) => ({ ...look, seeds: options.seeds as number })) },
+      : { ...mutation, looks: mutation.looks.map((look) => withSeeds(look, options.seeds as number)) },
 );
 if (wanted.length === 0) program.error(`no mutation is called ${options.only}`);
 
@@ -69,7 +69,7 @@ function controlLooks(results: readonly Result[]): Look[] {
   for (const { trial } of results) {
     for (const [look, played] of trial.played) {
       const known = looks.get(lookName(look));
-      if (known === undefined || known.seeds < played) looks.set(lookName(look), { ...look, seeds: played });
+      if (known === undefined || known.seeds < played) looks.set(lookName(look), withSeeds(look, played));
     }
   }
   return [...looks.values()];

@@ -8,10 +8,24 @@ export interface Edit {
   readonly replace: string;
 }
 
-/** Histories in which a mutation is looked for: seeds 1 … `seeds` of the swarm or of a named scenario. */
-export type Look =
+/** Where a mutation is looked for: seeds 1 … `seeds` of the swarm or of a named scenario, or a file of tests. */
+export type Look = HistoryLook | TestLook;
+
+export type HistoryLook =
   | { readonly swarm: number; readonly seeds: number }
   | { readonly scenario: string; readonly validators?: number; readonly seeds: number };
+
+/** For rules of the ledger that drawn work meets too seldom. */
+export interface TestLook {
+  readonly test: string;
+  readonly seeds: 1;
+}
+
+export const isTest = (look: Look): look is TestLook => "test" in look;
+export const isHistory = (look: Look): look is HistoryLook => !isTest(look);
+
+/** The same look, longer or shorter; a file of tests is one. */
+export const withSeeds = (look: Look, seeds: number): Look => (isTest(look) ? look : { ...look, seeds });
 
 /** One rule taken out of our own code. */
 export interface Mutation {
@@ -61,7 +75,8 @@ export function mutate(root: string, mutation: Pick<Mutation, "name" | "edits">)
   };
 }
 
-export const lookName = (look: Look): string =>
-  "swarm" in look
-    ? `swarm of ${look.swarm}`
-    : `${look.scenario}${look.validators === undefined ? "" : ` of ${look.validators}`}`;
+export function lookName(look: Look): string {
+  if (isTest(look)) return look.test;
+  if ("swarm" in look) return `swarm of ${look.swarm}`;
+  return `${look.scenario}${look.validators === undefined ? "" : ` of ${look.validators}`}`;
+}

@@ -1,10 +1,10 @@
 /** Child of `main.ts`, inside a scratch copy: plays histories and tells its parent of each. */
 import { runSeed, SCENARIOS, type Violation } from "../../src/simulator/index.js";
-import { type Look, lookName } from "./mutation.js";
+import { type HistoryLook, lookName } from "./mutation.js";
 
 /** What the parent asks for, as JSON in the first argument. */
 export interface PlayPlan {
-  readonly looks: readonly Look[];
+  readonly looks: readonly HistoryLook[];
   /** False for the control, which plays everything. */
   readonly stopsAtFirst: boolean;
 }
@@ -14,7 +14,7 @@ export type PlayReport =
   | { readonly type: "played"; readonly look: number; readonly seed: number; readonly violation: Violation | undefined }
   | { readonly type: "done" };
 
-function play(look: Look, seed: number): Violation | undefined {
+function play(look: HistoryLook, seed: number): Violation | undefined {
   try {
     if ("swarm" in look) return runSeed(seed, look.swarm).violations[0];
     const scenario = SCENARIOS.find(({ name }) => name === look.scenario);

@@ -1,19 +1,4 @@
-/** One place that changes. The text to search for stands exactly once in its file. */
-interface Edit {
-  readonly file: string;
-  readonly search: string;
-  readonly replace: string;
-}
-
-/** A rule of queues, holds, windows and caps taken out of our own code, and the test that must notice. */
-export interface SchemeMutation {
-  readonly name: string;
-  /** Number of the rule (src/ledger/index.ts). */
-  readonly rule: string;
-  readonly edits: readonly Edit[];
-  /** Test file that fails with it. */
-  readonly caughtBy: string;
-}
+import type { Mutation } from "./mutation.js";
 
 const JUDGE = "src/ledger/transfer-judge.ts";
 const TRANSFERS = "src/ledger/transfers.ts";
@@ -36,9 +21,10 @@ const one = (
   file: string,
   search: string,
   replace: string,
-): SchemeMutation => ({ name, rule, caughtBy, edits: [{ file, search, replace }] });
+): Mutation => ({ name, rule, edits: [{ file, search, replace }], looks: [{ test: caughtBy, seeds: 1 }] });
 
-export const SCHEME_MUTATIONS: readonly SchemeMutation[] = [
+/** Rules of queues, holds, windows and caps, and the tests that must notice. */
+export const SCHEME_MUTATIONS: readonly Mutation[] = [
   one(
     "new-payment-overtakes-the-queue",
     "LEDG-28",

@@ -2,13 +2,14 @@ import { type ChildProcess, fork } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Look, type Mutation, mutate } from "./mutation.js";
+import { type HistoryLook, isHistory, isTest, type Look, type Mutation, mutate, type TestLook } from "./mutation.js";
 import type { PlayPlan, PlayReport } from "./play.js";
+import { runTests } from "./tests.js";
 
 /** One history without a report for so long is a hang; honest ones take a second or two. */
 const HISTORY_LIMIT_MS = 60_000;
 const MEMORY_MB = 1_024;
-const COPIED = ["src", "tools", "tsconfig.json", "package.json"];
+const COPIED = ["src", "tools", "test", "config", "tsconfig.json", "vitest.config.ts", "package.json"];
 const ERROR_OUTPUT_MAX = 8_192;
 
 /** A seed that broke a rule, or that did not come to an end. */
@@ -20,7 +21,7 @@ export interface Catch {
 }
 
 export interface Trial {
-  /** Histories that were played to the end or to the violation. */
+  /** Histories that were played, and tests that were run, to the end or to the violation. */
   readonly played: ReadonlyMap<Look, number>;
   readonly caught: Catch | undefined;
   /** Set when the code did not even load: says nothing about the checkers. */
@@ -45,7 +46,7 @@ export class Scratch {
   async try(mutation: Pick<Mutation, "name" | "edits" | "looks">): Promise<Trial> {
     const restore = mutate(this.directory, mutation);
     try {
-      return await this.#play({ looks: mutation.looks, stopsAtFirst: true });
+      return await this.#look(mutation.looks);
     } finally {
       restore();
     }
@@ -53,13 +54,42 @@ export class Scratch {
 
   /** Plays all histories of the code as it is, and stops at the first that breaks a rule, which none should. */
   control(looks: readonly Look[]): Promise<Trial> {
-    return this.#play({ looks, stopsAtFirst: true });
+    return this.#look(looks);
   }
 
   /** Ends what runs here and removes the copy. */
   remove(): void {
     this.#child?.kill("SIGKILL");
     rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  async #look(looks: readonly Look[]): Promise<Trial> {
+    const histories = looks.filter(isHistory);
+    const tests = looks.filter(isTest);
+    let trial = histories.length === 0 ? NOTHING : await this.#play({ looks: histories, stopsAtFirst: true });
+    for (const look of tests) {
+      if (trial.caught !== undefined || trial.broken !== undefined) break;
+      trial = joined(trial, await this.#test(look));
+    }
+    return trial;
+  }
+
+  async #test(look: TestLook): Promise<Trial> {
+    const startedAt = performance.now();
+    const verdict = await runTests(this.directory, look.test, (child) => {
+      this.#child = child;
+    });
+    this.#child = undefined;
+    const played = new Map<Look, number>([[look, 1]]);
+    const seconds = (performance.now() - startedAt) / 1_000;
+    if (verdict.type === "broken") return { played, caught: undefined, broken: verdict.detail, seconds };
+    if (verdict.type === "passed") return { played, caught: undefined, broken: undefined, seconds };
+    return {
+      played,
+      caught: { look, seed: 1, rule: verdict.test, detail: verdict.detail },
+      broken: undefined,
+      seconds,
+    };
   }
 
   #play(plan: PlayPlan): Promise<Trial> {
@@ -78,7 +108,7 @@ export class Scratch {
     let output = "";
     const [first] = plan.looks;
     // Where a child is that dies without another word.
-    let at = { look: first as Look, seed: 1 };
+    let at = { look: first as HistoryLook, seed: 1 };
     let clock = setTimeout(hang, HISTORY_LIMIT_MS);
     function hang(): void {
       isHung = true;
@@ -93,7 +123,7 @@ export class Scratch {
       if (report.type === "ready") isReady = true;
       if (report.type === "done") isDone = true;
       if (report.type !== "played") return;
-      const look = plan.looks[report.look] as Look;
+      const look = plan.looks[report.look] as HistoryLook;
       played.set(look, report.seed);
       if (report.violation !== undefined) caught ??= { look, seed: report.seed, ...report.violation };
       at = nextOf(plan.looks, report.look, report.seed);
@@ -114,8 +144,16 @@ export class Scratch {
   }
 }
 
-function nextOf(looks: readonly Look[], index: number, seed: number): { look: Look; seed: number } {
-  const look = looks[index] as Look;
+const NOTHING: Trial = { played: new Map(), caught: undefined, broken: undefined, seconds: 0 };
+
+const joined = (first: Trial, second: Trial): Trial => ({
+  ...second,
+  played: new Map([...first.played, ...second.played]),
+  seconds: first.seconds + second.seconds,
+});
+
+function nextOf(looks: readonly HistoryLook[], index: number, seed: number): { look: HistoryLook; seed: number } {
+  const look = looks[index] as HistoryLook;
   if (seed < look.seeds) return { look, seed: seed + 1 };
   return { look: looks[index + 1] ?? look, seed: 1 };
 }

@@ -42,14 +42,14 @@ describe("profiles", () => {
   test("samples outside the measured window do not count", () => {
     const root = callTree(profile, { from: 3, to: 4 });
     expect(root.totalMicros).toBe(2_000);
-    expect(selfTimes(root, ({ module }) => module).map(({ name }) => name)).toEqual(["src/ledger", "src/node"]);
+    expect(selfTimes(root, ({ module }) => module).map(({ micros }) => micros)).toEqual([1_000, 1_000]);
   });
 
   test.each([
     ["file:///a/dist/src/network/link.js", "src/network"],
     ["file:///a/dist/tools/bench/main.js", "tools"],
     ["file:///a/node_modules/@libp2p/tcp/dist/src/index.js", "@libp2p/tcp"],
-    ["file:///a/node_modules/x/node_modules/yamux/index.js", "yamux"],
+    ["file:///a/node_modules/x/node_modules/yamux/dist/src/index.js", "yamux"],
     ["node:internal/streams/writable", "node:internal"],
     ["", "native code"],
   ])("%s belongs to %s", (url, module) => {

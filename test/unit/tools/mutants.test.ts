@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { SCENARIOS } from "../../../src/simulator/index.js";
@@ -19,7 +20,10 @@ describe("attack 108: rules that can be taken out, to see that the simulator not
     const known = new Set(SCENARIOS.map(({ name }) => name));
     for (const { name, looks } of MUTATIONS) {
       expect(looks.length, name).toBeGreaterThan(0);
-      for (const look of looks) if ("scenario" in look) expect(known, name).toContain(look.scenario);
+      for (const look of looks) {
+        if ("scenario" in look) expect(known, name).toContain(look.scenario);
+        if ("test" in look) expect(existsSync(join(ROOT, look.test)), name).toBe(true);
+      }
     }
   });
 

@@ -85,7 +85,7 @@ async function storeCase(): Promise<Case> {
   const directory = mkdtempSync(join(tmpdir(), "sabha-bench-store-"));
   const store = await openStore({ path: join(directory, "data"), chainId: CHAIN });
   const chain = new Chain();
-  let next = chain.next();
+  let next: ReturnType<Chain["next"]>;
   return {
     name: "store",
     what: `a block with ${BATCHES_PER_BLOCK} batches of ${BATCH}, durable; then its outcomes`,

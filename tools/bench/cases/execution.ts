@@ -84,9 +84,9 @@ function genesisWith(perBank: number, checkpointBlocks: number): Genesis {
   const banks = Array.from({ length: BANKS }, (_, bank) => `BANK${bank + 1}`);
   const each = (value: bigint): bigint[] => banks.map(() => value);
   const treasury = { liquidity: each(RICH), reserves: each(1n), caps: each(1n), deposits: each(0n) };
-  const options = { banks, customersPerBank: 0, treasury, onShortage: "reject", queueSecondsMax: 0 } as const;
+  const options = { banks, customersPerBank: 1, treasury, onShortage: "reject", queueSecondsMax: 0 } as const;
   const { genesis } = makeConsortium(options);
-  const accounts: GenesisAccount[] = [...genesis.accounts];
+  const accounts: GenesisAccount[] = genesis.accounts.filter(({ kind }) => kind !== "customer");
   const funding: GenesisFunding[] = [...genesis.funding];
   for (const bank of banks.keys()) {
     const owner: ParticipantNumber = bankNumber(bank);
