@@ -143,7 +143,7 @@ export type BatchEvent =
  */
 export class Replica implements ReplicaView {
   readonly ledger: Ledger;
-  readonly #options: ReplicaOptions;
+  readonly #options: Omit<ReplicaOptions, "genesis">;
   readonly #ports: Ports;
   readonly #state: AgreementState;
   readonly #verifier: Verifier;
@@ -184,10 +184,11 @@ export class Replica implements ReplicaView {
 
   /** Reads the store; nothing runs before `start`. */
   constructor(options: ReplicaOptions, ports: Ports, observe: (event: ReplicaEvent) => void) {
-    this.#options = options;
+    const { genesis, ...kept } = options;
+    this.#options = kept;
     this.#ports = ports;
     this.#observe = observe;
-    const { genesis, chainId, timing, participant } = options;
+    const { chainId, timing, participant } = kept;
     const recovery = recover({ store: ports.store, genesis, chainId, ledgerOptions: options.ledgerOptions });
     const { recovered, set } = recovery;
     this.ledger = recovery.ledger;
