@@ -6,7 +6,7 @@ import {
   rulebookShape,
   shape,
 } from "../formats/index.js";
-import { ASSET, OWNER } from "./accounts.js";
+import { ASSET, KIND_AND_FLAGS, KIND_MASK, OWNER, SETTLEMENT } from "./accounts.js";
 import type { StatePage } from "./contract.js";
 import type { EntryTable } from "./entry-table.js";
 import * as pending from "./pendings.js";
@@ -159,10 +159,18 @@ function checkQueues(state: State): void {
     const isSound =
       isPending &&
       ((words[base + pending.LEG] as number) & pending.QUEUED) !== 0 &&
-      from >= 0 &&
-      accounts.settlementOf(asset, bank) === from;
+      isSettlementOf(accounts, from, asset, bank);
     if (!isSound) refuse(`queue entry ${index} leads nowhere`);
   }
+}
+
+/** Also of one that its bank has closed: while a payment waits, nothing on it is reserved (LEDG-28). */
+function isSettlementOf({ table }: State["accounts"], account: number, asset: number, bank: number): boolean {
+  if (account < 0 || account >= table.count) return false;
+  const words = table.wordsOf(account);
+  const base = table.baseOf(account);
+  const kind = (words[base + KIND_AND_FLAGS] as number) & KIND_MASK;
+  return kind === SETTLEMENT && words[base + ASSET] === asset && words[base + OWNER] === bank;
 }
 
 function checkPending(state: State, place: number): void {

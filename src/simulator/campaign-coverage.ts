@@ -22,7 +22,7 @@ const FACTS: Readonly<Record<string, string | undefined>> = {
   evidence: "SAFE-10",
   "peer at fault": undefined,
   "catching up": "SYNC-1",
-  "peers changed": undefined,
+  "peers changed": "EPOCH-8",
   "store failed": undefined,
   "store is full": undefined,
   "store is damaged": undefined,
@@ -51,7 +51,8 @@ const FACTS: Readonly<Record<string, string | undefined>> = {
   "sent blocks": undefined,
   "sent get-range": "SYNC-1",
   "sent range": undefined,
-  "sent epoch-close": undefined,
+  "sent epoch-close": "EPOCH-5",
+  "epoch-changed": "EPOCH-7",
 };
 
 const numbered = (family: string, count: number): string[] =>

@@ -1,3 +1,4 @@
+import { VALIDATORS_MIN } from "../primitives/index.js";
 import type { LinkState } from "./network.js";
 import type { SimulatedNode } from "./node.js";
 import type { Random } from "./random.js";
@@ -21,7 +22,7 @@ export interface FaultTools {
 export interface Fault {
   readonly name: string;
   /** Mean time between two acts in a history, ms; undefined where it does not happen. */
-  readonly draw: (random: Random, roles: Roles) => number | undefined;
+  readonly draw: (random: Random, roles: Roles, joiners: number) => number | undefined;
   readonly act: (tools: FaultTools) => void;
 }
 
@@ -128,7 +129,23 @@ export const FAULTS: readonly Fault[] = [
     draw: often(0.08, 4_000),
     act: ({ simulation, random }) => simulation.stepAllClocks(random.between(-3_000, 3_000)),
   },
+  {
+    name: "change of validators",
+    draw: (random, _roles, joiners) => (joiners > 0 ? random.between(1_500, 4_000) : undefined),
+    act: changeValidators,
+  },
 ];
+
+/** Banks vote for another set, of which no more are faulty than it survives. */
+function changeValidators({ simulation, random, roles, fireMs }: FaultTools): void {
+  const { validators, joiners = 0 } = simulation.options;
+  const everybody = Array.from({ length: validators + joiners }, (_, index) => index);
+  const members = random.sample(everybody, random.integer(VALIDATORS_MIN, everybody.length));
+  const faulty = new Set(Object.values(roles).flat());
+  const survived = Math.floor((members.length - 1) / 3);
+  if (members.filter((index) => faulty.has(index)).length > survived) return;
+  simulation.changeValidators(members, { untilMs: fireMs, random });
+}
 
 function crash(tools: FaultTools, node: SimulatedNode, downMs: number): void {
   node.crash();

@@ -9,7 +9,7 @@ import {
 } from "../formats/index.js";
 import { type Height, type Id128, toHex, utf8 } from "../primitives/index.js";
 import type { Consortium, SimulatedBank } from "./consortium.js";
-import type { WorkItem } from "./workload.js";
+import type { WorkItem } from "./work/index.js";
 
 /** How long such a batch may be ordered, ms. */
 const LIFETIME_MS = 300_000;

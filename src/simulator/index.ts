@@ -11,7 +11,6 @@ export { CampaignCoverage, RULES, type Tally } from "./campaign-coverage.js";
 export type { Violation } from "./checkers/index.js";
 export { trustedChain } from "./consortium.js";
 export type { CoverageCounts } from "./coverage.js";
-export { runEpochSeed } from "./epoch-swarm.js";
 export { drawPlan, type Plan, parsePlan } from "./plan.js";
 export { Random } from "./random.js";
 export { type History, type RecordedFrame, type RecordedMark, recording } from "./recorder.js";

@@ -32,6 +32,9 @@ export interface FaultPlan {
   readonly onlySubmissions?: readonly number[];
 }
 
+/** More time under fire where validators change, ms: votes take their time. */
+const CHANGING_MS = 3_000;
+
 /** What a condition is drawn for. */
 interface Circumstances {
   readonly validators: number;
@@ -77,8 +80,12 @@ export const CONDITIONS: readonly Condition[] = [
   { name: "slow execution", draw: drawExecution },
 ];
 
-/** The history of a seed. Every kind of fault has a stream of its own: one more or less changes no other. */
-export function drawPlan(seed: number, validators: number): Plan {
+/**
+ * The history of a seed. Every kind of fault has a stream of its own: one more or less changes no other.
+ *
+ * @param joiners banks beside the first validators that may be voted in; drawn where it is absent
+ */
+export function drawPlan(seed: number, validators: number, joiners = drawJoiners(seed, validators)): Plan {
   const roles = drawRoles(new Random(seed, "roles"), validators);
   const circumstances = { validators, roles };
   let options = drawSetting(new Random(seed, "setting"), seed, circumstances);
@@ -91,15 +98,19 @@ export function drawPlan(seed: number, validators: number): Plan {
   }
   const meanMs: Record<string, number> = {};
   for (const { name, draw } of FAULTS) {
-    const mean = draw(new Random(seed, `rate of ${name}`), roles);
+    const mean = draw(new Random(seed, `rate of ${name}`), roles, joiners);
     if (mean !== undefined) meanMs[name] = mean;
   }
   const adversaries = drawBehaviours(seed, roles.liar ?? []);
   const random = new Random(seed, "plan");
   return {
-    options: { ...options, adversaries, twins: roles.twin ?? [], restored: roles["rolled-back"] ?? [] },
+    options: {
+      ...options,
+      ...(joiners > 0 ? { joiners } : {}),
+      ...{ adversaries, twins: roles.twin ?? [], restored: roles["rolled-back"] ?? [] },
+    },
     faults: {
-      fireMs: random.integer(5_000, 12_000),
+      fireMs: random.integer(5_000, 12_000) + (joiners > 0 ? CHANGING_MS : 0),
       batchesPerSecond: random.pick([1, 3, 6, 12]),
       conditions,
       meanMs,
@@ -159,6 +170,12 @@ function drawSetting(random: Random, seed: number, { validators, roles }: Circum
     timing: random.chance(0.15) ? { maxIdleMs: 1_500 } : {},
     skewMs,
   };
+}
+
+/** In one history of eight validators change: machines of other banks, mostly one or two, wait to be voted in. */
+function drawJoiners(seed: number, validators: number): number {
+  const random = new Random(seed, "joiners");
+  return random.chance(1 / 8) ? Math.min(random.pick([1, 1, 2, 2, 3]), VALIDATORS_MAX - validators) : 0;
 }
 
 /** Each place of the budget of f is spent on one kind of faulty validator, or on none. */

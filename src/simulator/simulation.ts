@@ -16,7 +16,7 @@ import {
   type ValidatorIndex,
   validatorIndex,
 } from "../primitives/index.js";
-import type { Channel, ReplicaEvent, StoreWrite, SubmitVerdict } from "../replica/index.js";
+import type { Channel, ReplicaEvent, ReplicaFact, StoreWrite, SubmitVerdict } from "../replica/index.js";
 import { BEHAVIOURS, type BehaviourName, Puppet, Ring } from "./adversaries/index.js";
 import {
   type Conviction,
@@ -41,7 +41,7 @@ import { type NodeWorld, SimulatedNode, START_WALL } from "./node.js";
 import { Random } from "./random.js";
 import type { DiskPlan } from "./store.js";
 import type { Contents } from "./store-contents.js";
-import { type WorkItem, Workload } from "./workload.js";
+import { type WorkItem, Workload } from "./work/index.js";
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -81,6 +81,8 @@ const FAST_DISK: DiskPlan = { writeMs: [0.1, 1], failureRatio: 0 };
 const GOOD_SKEW_MS = 250;
 /** How often a Byzantine validator speaks up unasked. */
 const VOLUNTEER_MS = 150;
+/** Ballots may be lost with the machine that they were handed to. */
+const VOTING_AGAIN_MS = 4_000;
 /** A deadline of the ledger nearer than this keeps an idle network busy soon. */
 const NEAR_DEADLINE_MS = 30_000;
 
@@ -135,6 +137,7 @@ export class Simulation {
   #wallBefore = 0;
   #submitted = 0;
   #resultsCounted = 0;
+  #codesCounted = 0;
   #loads = 0;
 
   constructor(options: SimulationOptions) {
@@ -153,7 +156,7 @@ export class Simulation {
       ...CALM_NETWORK,
       ...options.network,
     });
-    this.#workload = new Workload(this.consortium, new Random(seed, "workload"));
+    this.#workload = new Workload(this.consortium, seed);
     const twins = options.twins ?? [];
     const instances = [...Array.from({ length: validators + joiners }, (_, index) => index), ...twins];
     this.nodes = instances.map((index, id) => this.#makeNode(validatorIndex(index), id));
@@ -308,17 +311,22 @@ export class Simulation {
 
   /**
    * Banks propose that these machines, by index, validate from the next epoch on, and vote for it until it is decided.
+   *
+   * @param options.untilMs virtual time after which they vote no more
    */
-  changeValidators(members: readonly number[], untilMs = this.queue.now + 60_000): void {
+  changeValidators(
+    members: readonly number[],
+    { untilMs = this.queue.now + 60_000, random = this.#random }: { untilMs?: number; random?: Random } = {},
+  ): void {
     const before = this.epoch;
     const voters = this.membersOf(before);
-    const proposer = this.#random.pick(voters);
+    const proposer = random.pick(voters);
     const { item, id } = this.#governing.propose(...([proposer, members, this.#trueWall(), this.#renewed] as const));
-    this.#handInAnywhere(item);
+    this.#handInAnywhere(item, random);
     const vote = (): void => {
       if (this.epoch !== before || this.queue.now > untilMs) return;
-      for (const voter of voters) this.#handInAnywhere(this.#governing.vote(voter, id, this.#trueWall()));
-      this.queue.after(4_000, vote);
+      for (const voter of voters) this.#handInAnywhere(this.#governing.vote(voter, id, this.#trueWall()), random);
+      this.queue.after(VOTING_AGAIN_MS, vote);
     };
     this.queue.after(1_000, vote);
   }
@@ -351,10 +359,10 @@ export class Simulation {
     }
   }
 
-  #handInAnywhere(item: WorkItem): void {
+  #handInAnywhere(item: WorkItem, random: Random): void {
     this.#submissions.set(item.digest, { item, admittedBy: new Set() });
     const up = this.nodes.filter((node) => node.isHonest && node.replica?.readiness().state === "ready");
-    if (up.length > 0) this.#handIn(item, this.#random.pick(up));
+    if (up.length > 0) this.#handIn(item, random.pick(up));
   }
 
   #handIn(item: WorkItem, node: SimulatedNode): void {
@@ -368,8 +376,10 @@ export class Simulation {
       if (verdict.type === "admitted" && node.isHonest) this.#submissions.get(item.digest)?.admittedBy.add(node);
       const isTimely =
         verdict.type === "refused" && (verdict.fault === "expired" || verdict.fault === "not_after_too_far");
+      const isStranger =
+        item.isKeyInDoubt === true && verdict.type === "refused" && verdict.fault === "unknown_participant";
       this.#violations.check(
-        verdict.type !== "refused" || isTimely,
+        verdict.type !== "refused" || isTimely || isStranger,
         "a well-formed batch is not refused",
         () => `${node.name}: ${JSON.stringify(verdict)}`,
       );
@@ -469,6 +479,8 @@ export class Simulation {
     const last = this.ledger.chain[this.height - 1]?.header.timestamp ?? 0;
     const missing: Digest[] = [];
     for (const [digest, { item, admittedBy }] of this.#submissions) {
+      // Whoever restarts after a key has ended forgets what it signed.
+      if (item.isKeyInDoubt === true) continue;
       // A machine whose own clock has passed the end of a batch drops it, rightly or not.
       const isPromised = [...admittedBy].some((node) => node.isUp && node.mayVote && node.wall() <= item.notAfter);
       if (isPromised && item.notAfter > last && !this.ledger.ordered.has(digest)) missing.push(digest);
@@ -608,7 +620,10 @@ export class Simulation {
       starting: (node) => this.#starting(node),
       started: (node, replica) => {
         if (!node.isHonest) return;
-        replica.subscribe((fact) => this.#promises.announced(promiserOf(node), fact));
+        replica.subscribe((fact) => {
+          this.#promises.announced(promiserOf(node), fact);
+          if (fact.type === "executed") this.#countCodes(fact);
+        });
       },
       writing: (node, write) => this.#writing(node, write),
       dying: (_node, where) => this.coverage.hit("facts", `power gone ${where}`),
@@ -727,7 +742,7 @@ export class Simulation {
     this.ledger.executed(node.name, write.executed, node.replica.ledger);
   }
 
-  /** Result codes of each height, once. */
+  /** What the ledger did by itself at each height, once. */
   #countResults({ leaf, outcomes }: NonNullable<StoreWrite["executed"]>): void {
     if (leaf.height <= this.#resultsCounted) return;
     this.#resultsCounted = leaf.height;
@@ -736,9 +751,17 @@ export class Simulation {
       this.#batch(block?.body[index]?.digest as Digest) ?? new Uint8Array(0);
     const count = block === undefined ? 0 : outcomeCount(outcomes);
     for (let index = 0; index < count; index += 1) {
-      const code = RESULT_CODES[outcomeAt(outcomes, index, batchAt)?.code ?? -1];
-      if (code !== undefined) this.coverage.hit("results", code.name);
+      const { code = -1, kind } = outcomeAt(outcomes, index, batchAt) ?? {};
+      if (kind === "resolution") this.coverage.hit("results", RESULT_CODES[code]?.name ?? "none");
     }
+  }
+
+  /** The codes of all records at each height, once: those too that leave no outcome. */
+  #countCodes({ height, batches }: Extract<ReplicaFact, { type: "executed" }>): void {
+    if (height <= this.#codesCounted) return;
+    this.#codesCounted = height;
+    for (const { codes } of batches)
+      for (const code of codes) this.coverage.hit("results", RESULT_CODES[code]?.name ?? "none");
   }
 
   #observed(node: SimulatedNode, event: ReplicaEvent): void {

@@ -26,7 +26,7 @@ const SETTLE_MS = 90_000;
  * Views in which all must be final that was submitted before the healing: two turns of everybody, since f leaders may lie
  * and those that come back need a view or two to find the others; the most seen in campaigns is a quarter of it.
  */
-const FINAL_VIEWS = (validators: number): number => 20 + 2 * validators;
+const FINAL_VIEWS = (machines: number): number => 20 + 2 * machines;
 const LAST_BLOCK_MS = 4_000;
 const SILENCE_MS = 8_000;
 
@@ -68,7 +68,7 @@ function runGuarded(simulation: Simulation, ms: number): void {
 function demandProgress(simulation: Simulation, { options, faults }: Plan): void {
   const lost = (faults.roles.lost ?? []).map((index) => simulation.nodes[index] as SimulatedNode);
   simulation.heal({ except: lost, behave: !faults.lieOn });
-  simulation.demandFinalWithin(FINAL_VIEWS(options.validators), SETTLE_MS);
+  simulation.demandFinalWithin(FINAL_VIEWS(options.validators + (options.joiners ?? 0)), SETTLE_MS);
   const isSettled = simulation.violations.length === 0 && simulation.settle(SETTLE_MS);
   simulation.demand(
     isSettled,

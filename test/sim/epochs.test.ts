@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Random, runEpochSeed, Simulation, type SimulationOptions } from "../../src/simulator/index.js";
+import { drawPlan, Random, runPlan, runSeed, Simulation, type SimulationOptions } from "../../src/simulator/index.js";
 
 /** Seven banks, of which four begin. */
 function consortium(seed: number, options: Partial<SimulationOptions> = {}): Simulation {
@@ -126,13 +126,18 @@ describe("attack 69: validators change at a boundary", () => {
 });
 
 describe("swarm of changing validators", () => {
-  // Seed 59 left a follower behind that nobody told how high the others were; 83 had a liar first in a new epoch.
-  test.each([1, 5, 59, 83])("seed %i", (seed) => {
-    const { violations, summary } = runEpochSeed(seed);
+  test.each([1, 2, 3, 4, 5, 6])("four validators, three joiners, seed %i", (seed) => {
+    const { violations, summary, acts } = runPlan(drawPlan(seed, 4, 3));
     expect(violations, summary).toEqual([]);
+    expect(acts.some((act) => act.startsWith("change of validators"))).toBe(true);
   });
 
-  test("one seed gives one history", () => {
-    expect(runEpochSeed(2).digest).toBe(runEpochSeed(2).digest);
+  test("in one drawn history of eight validators change, and a seed gives one history of them", () => {
+    const plans = Array.from({ length: 400 }, (_, index) => drawPlan(index + 1, 4));
+    const changing = plans.filter(({ options }) => (options.joiners ?? 0) > 0);
+    expect(changing.length).toBeGreaterThan(25);
+    expect(changing.length).toBeLessThan(90);
+    const { seed } = changing[0]?.options ?? { seed: 0 };
+    expect(runSeed(seed, 4).digest).toBe(runSeed(seed, 4).digest);
   });
 });

@@ -25,7 +25,7 @@ const earlyDisk: Plan = parsePlan(
 /** f + 1 validators that live twice. */
 const tooManyTwins: Plan = parsePlan(
   JSON.stringify({
-    options: { seed: 5, validators: 4, twins: [1, 2], executionMs: { 0: 40 }, skewMs: { 3: 100 } },
+    options: { seed: 7, validators: 4, twins: [1, 2], executionMs: { 0: 40 }, skewMs: { 3: 100 } },
     faults: {
       fireMs: 9_000,
       batchesPerSecond: 6,

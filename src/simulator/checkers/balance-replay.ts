@@ -1,11 +1,17 @@
 import {
-  ACCOUNT_ACTIONS,
+  type AccountKind,
   type Balances,
+  decodeAccount,
+  decodeAction,
+  decodeGovernRecord,
   decodeSettlement,
   decodeTransfer,
   type Genesis,
   isSuccess,
+  parseProposalContent,
+  proposalContent,
   RESULT,
+  type Rulebook,
   type RulebookRail,
   ZERO_ID,
 } from "../../formats/index.js";
@@ -26,7 +32,9 @@ interface Reservation {
   readonly amount: bigint;
   /** While a transfer waits, the banks' settlement accounts reserve nothing. */
   readonly hasNoLeg?: boolean;
-  readonly rail: number;
+  /** Whether its release reserves the money once more, until it is posted. */
+  readonly isTwoPhase?: boolean;
+  readonly rail: RulebookRail | undefined;
 }
 
 /** What each bank paid and got in one window. */
@@ -40,7 +48,9 @@ export class BalanceReplay {
   readonly #accounts = new Map<Id128, Account>();
   readonly #settlements = new Map<string, Id128>();
   readonly #reserves = new Map<string, Id128>();
-  readonly #rails: ReadonlyMap<number, RulebookRail>;
+  #rails: ReadonlyMap<number, RulebookRail> = new Map();
+  /** Rulebooks that were proposed, by the proposal's id. */
+  readonly #proposed = new Map<Id128, Rulebook>();
   /** By asset: the window that payments count into, and those that are cut and not settled, oldest first. */
   readonly #openWindows = new Map<number, Window>();
   readonly #closed = new Map<number, Window[]>();
@@ -48,11 +58,10 @@ export class BalanceReplay {
   readonly #reservations = new Map<Id128, Reservation>();
 
   constructor(genesis: Genesis) {
-    this.#rails = new Map(genesis.rulebook.rails.map((rail) => [rail.number, rail]));
+    this.#follow(genesis.rulebook);
     for (const { id, owner, asset, kind } of genesis.accounts) {
       this.#open(id, owner, asset);
-      if (kind === "settlement") this.#settlements.set(`${owner}:${asset}`, id);
-      if (kind === "reserve") this.#reserves.set(`${owner}:${asset}`, id);
+      this.#register(id, owner, asset, kind);
     }
     for (const { debit, credit, amount } of genesis.funding) {
       const value = BigInt(amount);
@@ -61,24 +70,35 @@ export class BalanceReplay {
     }
   }
 
-  apply(outcome: DecodedOutcome): void {
+  #register(id: Id128, owner: ParticipantNumber, asset: number, kind: AccountKind): void {
+    if (kind === "settlement") this.#settlements.set(`${owner}:${asset}`, id);
+    if (kind === "reserve") this.#reserves.set(`${owner}:${asset}`, id);
+  }
+
+  #follow({ rails }: Rulebook): void {
+    this.#rails = new Map(rails.map((rail) => [rail.number, rail]));
+  }
+
+  /** @param batchAt batches of the block, by index */
+  apply(outcome: DecodedOutcome, batchAt: (index: number) => Uint8Array): void {
     if (!isSuccess(outcome.code)) return;
     switch (outcome.subject) {
       case "account": {
-        const view = new DataView(outcome.record.buffer, outcome.record.byteOffset);
-        const id = hexOf(outcome.record.subarray(0, 16));
-        this.#open(id, view.getUint32(16, true) as ParticipantNumber, view.getUint32(20, true));
+        const { id, owner, asset, kind } = decodeAccount(outcome.record);
+        this.#open(id, owner, asset);
+        this.#register(id, owner, asset, kind);
         return;
       }
       case "action": {
-        const asset = this.#accounts.get(hexOf(outcome.record.subarray(16, 32)))?.asset;
-        if (outcome.record[48] === ACCOUNT_ACTIONS.cut_window && asset !== undefined) this.#cut(asset);
+        this.#act(decodeAction(outcome.record));
         return;
       }
       case "settlement":
         this.#settle(outcome.record);
         return;
       case "proposal":
+        this.#propose(outcome, batchAt);
+        return;
       case "ballot":
       case "key":
         return;
@@ -94,6 +114,33 @@ export class BalanceReplay {
     }
   }
 
+  #act({ action, accountId }: ReturnType<typeof decodeAction>): void {
+    const account = this.#accounts.get(accountId);
+    if (action === "cut_window" && account !== undefined) this.#cut(account.asset);
+    if (action === "close" && account !== undefined) {
+      const place = `${account.owner}:${account.asset}`;
+      for (const owned of [this.#settlements, this.#reserves]) if (owned.get(place) === accountId) owned.delete(place);
+    }
+    // One decision is enough in these rulebooks where a transfer has two phases.
+    const held = action === "release_hold" ? this.#release(accountId) : undefined;
+    if (held === undefined) return;
+    const reservation = { ...held, hasNoLeg: held.isTwoPhase !== true };
+    this.#move(reservation, "Pending", 1n);
+    this.#reservations.set(accountId, reservation);
+  }
+
+  /** A rulebook is proposed, or comes into force: fees change with it. */
+  #propose({ record, code, batchIndex }: DecodedOutcome, batchAt: (index: number) => Uint8Array): void {
+    const head = decodeGovernRecord(record);
+    if (head?.type !== "proposal" || head.kind !== "rulebook") return;
+    if (code === RESULT.proposed) {
+      const parsed = parseProposalContent("rulebook", proposalContent(batchAt(batchIndex)));
+      if (parsed.ok && parsed.value.kind === "rulebook") this.#proposed.set(head.id, parsed.value.content);
+    }
+    const inForce = code === RESULT.activated ? this.#proposed.get(head.id) : undefined;
+    if (inForce !== undefined) this.#follow(inForce);
+  }
+
   /** A transfer that waited was paid, or given back. */
   #ended({ record, code, amount }: DecodedOutcome): void {
     const reservation = this.#release(decodeTransfer(record).id);
@@ -104,15 +151,17 @@ export class BalanceReplay {
 
   #transfer({ record, code, amount }: DecodedOutcome): void {
     const fields = decodeTransfer(record);
+    const rail = this.#rails.get(fields.rail);
     if (code === RESULT.reserved || code === RESULT.queued || code === RESULT.held) {
       const { id, debitAccountId: debit, creditAccountId: credit } = fields;
-      const reservation = { debit, credit, amount, rail: fields.rail, hasNoLeg: code !== RESULT.reserved };
+      const isTwoPhase = fields.flags.includes("pending");
+      const reservation = { debit, credit, amount, rail, isTwoPhase, hasNoLeg: code !== RESULT.reserved };
       this.#move(reservation, "Pending", 1n);
       this.#reservations.set(id, reservation);
       return;
     }
     if (fields.pendingId === ZERO_ID) {
-      const { debitAccountId: debit, creditAccountId: credit, rail } = fields;
+      const { debitAccountId: debit, creditAccountId: credit } = fields;
       this.#move({ debit, credit, amount, rail }, "Posted", 1n);
       return;
     }
@@ -130,7 +179,7 @@ export class BalanceReplay {
 
   /** Both sides, and between two banks their settlement accounts or their window with them, fee included. */
   #move(moved: Reservation, state: "Pending" | "Posted", sign: 1n | -1n): void {
-    const { debit, credit, amount, rail: number, hasNoLeg } = moved;
+    const { debit, credit, amount, rail, hasNoLeg } = moved;
     this.#book(debit, `debits${state}`, sign * amount);
     this.#book(credit, `credits${state}`, sign * amount);
     const payer = this.#accounts.get(debit);
@@ -140,7 +189,6 @@ export class BalanceReplay {
     const to = this.#settlements.get(`${payee.owner}:${payee.asset}`);
     // Between settlement accounts the money moves once.
     if (from === undefined || to === undefined || from === debit || to === credit) return;
-    const rail = this.#rails.get(number);
     const leg = amount + BigInt(rail?.fee ?? 0);
     if (rail?.settlement !== "net") {
       this.#book(from, `debits${state}`, sign * leg);
@@ -219,6 +267,3 @@ const COLUMNS: readonly (keyof Balances & keyof AccountView)[] = [
   "creditsPending",
   "creditsPosted",
 ];
-
-const hexOf = (bytes: Uint8Array): Id128 =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("") as Id128;

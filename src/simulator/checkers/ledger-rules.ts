@@ -12,15 +12,16 @@ import {
   isSuccess,
   makeValidatorSet,
   parseBatch,
+  RESULT,
   RESULT_CODES,
   treeHead,
 } from "../../formats/index.js";
-import { type DecodedOutcome, type Ledger, outcomeAt, outcomeCount } from "../../ledger/index.js";
+import { type Ledger, outcomeAt, outcomeCount } from "../../ledger/index.js";
 import { type Digest, epoch as toEpoch, toHex } from "../../primitives/index.js";
 import type { StoreWrite } from "../../replica/index.js";
 import { BalanceReplay } from "./balance-replay.js";
 import { EpochRules } from "./epoch-rules.js";
-import { isDifference, ReferenceLedger } from "./reference-ledger.js";
+import { ReferenceLedger } from "./reference-ledger/index.js";
 import type { Violations } from "./violations.js";
 
 /** How far non-empty blocks may outrun the claimed results; docs/protocol.md. */
@@ -59,8 +60,10 @@ export class LedgerRules {
   readonly #epochs: EpochRules;
   /** Of the validators of the newest block's successor. */
   #setHash: Digest;
-  /** Absent once a block orders a batch that nobody handed in, or one that it knows no rules for. */
+  /** Absent once a block orders a batch that nobody handed in. */
   #reference: ReferenceLedger | undefined;
+  /** By bank and asset: what it might owe in windows after the block before. */
+  readonly #owed = new Map<string, bigint>();
   /** By digest: the codes that its records should have got. */
   readonly codes = new Map<Digest, readonly number[]>();
 
@@ -195,7 +198,8 @@ export class LedgerRules {
       const isBalanced =
         totals.debitsPosted === totals.creditsPosted &&
         totals.debitsPending === totals.creditsPending &&
-        totals.issued === totals.settlement;
+        totals.issued === totals.settlement &&
+        totals.owed === totals.due;
       violations.check(isBalanced, "LEDG-2: money is conserved", () => `${node} at ${height}, asset ${totals.asset}`);
     }
     if (known !== undefined) {
@@ -208,6 +212,7 @@ export class LedgerRules {
     this.#epochs.executed(ledger.nextSet);
     this.#book(block, outcomes);
     this.#judge(block, outcomes);
+    this.#compareWindows(ledger);
     const difference = this.#replay.difference(ledger);
     violations.check(difference === undefined, "balances follow from result codes", () => `${height}: ${difference}`);
   }
@@ -223,44 +228,69 @@ export class LedgerRules {
     }
   }
 
-  /** Every outcome is what the rules say of it, in their order, and there are no others (LEDG-4 … 27). */
+  /** Every outcome is what the rules say of it, in their order, and there are no others (LEDG-4 … 47). */
   #judge(block: Block, outcomes: Uint8Array): void {
     const { violations } = this.#options;
-    const batches: Uint8Array[] = [];
-    for (const { digest } of block.body) {
-      const bytes = this.#options.batch(digest);
-      if (bytes === undefined || this.#reference?.covers(bytes) !== true) this.#reference = undefined;
-      else batches.push(bytes);
-    }
+    const batches = block.body.map(({ digest }) => this.#options.batch(digest));
+    const known = batches.filter((bytes) => bytes !== undefined);
+    if (known.length < batches.length) this.#reference = undefined;
     if (this.#reference === undefined) return;
-    const { height, timestamp } = block.header;
-    const expected = this.#reference.execute({ timestamp, batches });
-    for (const [index, { digest }] of block.body.entries()) this.codes.set(digest, expected.codes[index] ?? []);
-    const found = Array.from({ length: outcomeCount(outcomes) }, (_, index) =>
-      outcomeAt(outcomes, index, (batch) => batches[batch] as Uint8Array),
-    ).filter((outcome) => outcome === undefined || !isGovernance(outcome));
+    const { height, timestamp, epoch } = block.header;
+    const results = this.#reference.execute({ timestamp, height, epoch }, known);
+    for (const [index, { digest }] of block.body.entries())
+      this.codes.set(
+        digest,
+        (results[index] ?? []).map((name) => RESULT[name]),
+      );
+    const expected = this.#reference.outcomes;
+    const count = outcomeCount(outcomes);
     violations.check(
-      found.length === expected.outcomes.length,
+      count === expected.length,
       "LEDG-19: one outcome for each id used, account opened and expiry",
-      () => `height ${height}: ${found.length} where ${expected.outcomes.length} are due`,
+      () => `height ${height}: ${count} where ${expected.length} are due`,
     );
-    for (const [index, due] of expected.outcomes.entries()) {
-      const outcome = found[index];
+    for (const [index, due] of expected.entries()) {
+      const outcome = outcomeAt(outcomes, index, (batch) => known[batch] as Uint8Array);
       const { code, participant, batchIndex, recordIndex, amount } = outcome ?? {};
+      const dueCode = RESULT[due.result];
       const isDue =
-        (code === due.code || (isDifference(code ?? -1) && isDifference(due.code))) &&
+        code === dueCode &&
         participant === due.participant &&
         batchIndex === due.batchIndex &&
         recordIndex === due.recordIndex &&
-        (amount === due.amount || !isSuccess(due.code));
+        (amount === due.amount || !isSuccess(dueCode));
       if (isDue) continue;
-      const nameOf = (result: number | undefined): string => RESULT_CODES[result ?? -1]?.name ?? "nothing";
+      const name = RESULT_CODES[code ?? -1]?.name ?? "nothing";
       violations.add(
         "LEDG-7: results are what the rules say",
-        `height ${height}, outcome ${index}: ${nameOf(code)} of ${amount} where ${nameOf(due.code)} of ${due.amount} is due`,
+        `height ${height}, outcome ${index}: ${name} of ${amount} where ${due.result} of ${due.amount} is due`,
       );
       return;
     }
+  }
+
+  /** What banks owe in windows, how far they may, and when something is due of itself. */
+  #compareWindows(ledger: Ledger): void {
+    const reference = this.#reference;
+    if (reference === undefined) return;
+    const { violations } = this.#options;
+    for (const { participant, asset, exposure, reserve, cap } of ledger.positions()) {
+      const owed = reference.exposure(participant, asset);
+      const who = (): string => `bank ${participant} at ${ledger.height}: ${exposure}, ${owed} is due, cap ${cap}`;
+      violations.check(exposure === owed, "LEDG-22: what a bank may owe follows from its payments", who);
+      violations.check(owed <= reserve, "LEDG-22: what a bank may owe never exceeds its reserve", who);
+      violations.check(cap === reference.capOf(participant, asset), "LEDG-22: caps are the rulebook's", who);
+      const before = this.#owed.get(`${participant}/${asset}`) ?? 0n;
+      const isWithin = cap === undefined || owed <= cap || owed <= before;
+      violations.check(isWithin, "LEDG-22: what a bank may owe never grows beyond its cap", who);
+      this.#owed.set(`${participant}/${asset}`, owed);
+    }
+    const [deadline, due] = [ledger.nextDeadline(), reference.nextDeadline];
+    violations.check(
+      deadline === due,
+      "LEDG-4: it is known when something is due of itself",
+      () => `${deadline} at ${ledger.height}, where it is ${due}`,
+    );
   }
 
   #book(block: Block, outcomes: Uint8Array): void {
@@ -269,10 +299,7 @@ export class LedgerRules {
     const count = outcomeCount(outcomes);
     for (let index = 0; index < count; index += 1) {
       const outcome = outcomeAt(outcomes, index, batchAt);
-      if (outcome !== undefined) this.#replay.apply(outcome);
+      if (outcome !== undefined) this.#replay.apply(outcome, batchAt);
     }
   }
 }
-
-const isGovernance = ({ subject }: DecodedOutcome): boolean =>
-  subject === "proposal" || subject === "ballot" || subject === "key";

@@ -1,4 +1,5 @@
 import type { Block } from "../../consensus/index.js";
+import { RESULT } from "../../formats/index.js";
 import type { Digest } from "../../primitives/index.js";
 import type { ReplicaFact, SubmitVerdict } from "../../replica/index.js";
 import type { Contents } from "../store-contents.js";
@@ -8,6 +9,8 @@ import type { Violations } from "./violations.js";
 interface Ordering {
   readonly chain: readonly Block[];
   readonly ordered: ReadonlyMap<Digest, number>;
+  /** By digest: what the rules say of the records of a batch. */
+  readonly codes: ReadonlyMap<Digest, readonly number[]>;
 }
 
 /** An honest machine that answers clients, and what a crash would leave of it now. */
@@ -60,6 +63,8 @@ export class Promises {
       body.length === fact.batches.length && body.every(({ digest }, at) => digest === fact.batches[at]?.digest);
     this.#violations.check(isWhole, "clients hear of all batches of the final block", who);
     for (const { digest, codes } of fact.batches) {
+      const due = this.#ordering.codes.get(digest);
+      if (due !== undefined) this.#checkCodes(due, codes, who);
       const earlier = this.#told.get(digest);
       if (earlier === undefined) {
         this.#told.set(digest, { height, codes: codes.slice() });
@@ -73,6 +78,12 @@ export class Promises {
     }
   }
 
+  #checkCodes(due: readonly number[], codes: Uint16Array, who: () => string): void {
+    const isSame = due.length === codes.length && due.every((code, at) => isSameCode(code, codes[at] ?? -1));
+    const rule = "LEDG-6: clients are told what became of each record";
+    this.#violations.check(isSame, rule, () => `${who()}: ${codes.join(" ")} where ${due.join(" ")} is due`);
+  }
+
   /** Everything that was ever called final is still in the ledger, and on the disk of an honest machine at the least. */
   review(machines: readonly Promiser[]): void {
     const { ordered } = this.#ordering;
@@ -83,3 +94,10 @@ export class Promises {
     }
   }
 }
+
+/** Which field differs is told by fingerprints, which small numbers may share. */
+const isSameCode = (left: number, right: number): boolean =>
+  left === right || (isDifference(left) && isDifference(right));
+
+const isDifference = (code: number): boolean =>
+  code >= RESULT.exists_with_different_debit_account && code <= RESULT.exists_with_different_content;

@@ -1,11 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { encodeTransfer } from "../../../src/formats/index.js";
+import { encodeTransfer, isSuccess, RESULT } from "../../../src/formats/index.js";
 import { Ledger, outcomeAt, outcomeCount, type StatePage } from "../../../src/ledger/index.js";
 import type { Height } from "../../../src/primitives/index.js";
+import { type FullTransfer, ReferenceLedger } from "../../../src/simulator/checkers/reference-ledger/index.js";
 import { ASHA, CHAIN, encoded, HARI, id, makeBatch, Run, SBI, START } from "../../fixtures/consortium.js";
-import { type FullTransfer, ReferenceModel } from "./reference-model.js";
-
 import { blocks, blurred, checkConservation, compare, defaults, genesis, ordered } from "./stories.js";
 
 describe("the ledger does what the reference model says", () => {
@@ -13,20 +12,22 @@ describe("the ledger does what the reference model says", () => {
     fc.assert(
       fc.property(fc.noBias(blocks), (story) => {
         const run = Run.of(genesis);
-        const model = new ReferenceModel(genesis);
+        const model = new ReferenceLedger(genesis);
         let timestamp = START;
         for (const { batches, pauseMs } of story) {
           timestamp += pauseMs;
-          const expected = model.block(timestamp, batches);
+          const expected = model.block({ timestamp }, batches);
           const ran = run.block(batches.map(ordered), timestamp);
           expect(blurred(ran.results)).toEqual(blurred(expected));
-          expect(ran.executed.leaf.leafCount).toBe(model.leaves);
-          expect(outcomeCount(ran.executed.outcomes)).toBe(model.leaves);
+          expect(ran.executed.leaf.leafCount).toBe(model.outcomes.length);
+          expect(outcomeCount(ran.executed.outcomes)).toBe(model.outcomes.length);
           compare(run, model);
           checkConservation(run);
-          for (let index = 0; index < model.leaves; index += 1) {
+          for (const [index, { result, amount, ...place }] of model.outcomes.entries()) {
             const outcome = outcomeAt(ran.executed.outcomes, index, (at) => ran.block.batches[at]?.bytes as Uint8Array);
-            expect(outcome?.height).toBe(ran.block.height);
+            const isMoved = isSuccess(RESULT[result]);
+            expect(outcome).toMatchObject({ ...place, code: RESULT[result], height: ran.block.height });
+            if (isMoved) expect(outcome?.amount).toBe(amount);
           }
         }
       }),

@@ -4,6 +4,12 @@ import { type Rulebook, type RulebookRail, ZERO_ID } from "../../../src/formats/
 import { Ledger, outcomeCount, type StatePage } from "../../../src/ledger/index.js";
 import type { Height, Id128, ParticipantNumber } from "../../../src/primitives/index.js";
 import {
+  type Batch,
+  type FullAction,
+  type FullTransfer,
+  ReferenceLedger,
+} from "../../../src/simulator/checkers/reference-ledger/index.js";
+import {
   ASHA,
   BINA,
   CHAIN,
@@ -23,7 +29,6 @@ import {
   START,
   UPI,
 } from "../../fixtures/consortium.js";
-import { type ActionRecord, type Batch, type FullTransfer, ReferenceModel } from "./reference-model.js";
 import {
   blocks,
   blurred,
@@ -135,7 +140,7 @@ const steps = fc.tuple(
   ),
 );
 
-function batchOf(wished: Wish, serial: number, run: Run, model: ReferenceModel): Batch {
+function batchOf(wished: Wish, serial: number, run: Run, model: ReferenceLedger): Batch {
   const { from, picks, key, action, kind } = wished;
   if (kind === "settle-set") {
     const found = run.ledger.findSettleSet(INR).map((transfer) => transfer.id as string);
@@ -144,12 +149,12 @@ function batchOf(wished: Wish, serial: number, run: Run, model: ReferenceModel):
     return { kind, from, list: wished.isFound && found.length > 0 ? found : drawn };
   }
   const candidates = model.waiting(from, (action === "queue_reprioritise") === (picks[0] ?? 0) < 11 ? "queue" : "hold");
-  const list = picks.map((pick, index): ActionRecord => {
+  const list = picks.map((pick, index): FullAction => {
     const accountId = (candidates[pick % candidates.length] ?? id(from, 1_000 + pick)) as Id128;
     const priority = action === "queue_reprioritise" ? { priority: 1 + (pick % 7) } : {};
     return { id: id(from, 100_000 + serial * 10 + index), accountId, action, reference: ZERO_ID, ...priority };
   });
-  return { kind: "actions", from, key, list };
+  return { kind: "actions", from, key: String(key), scopes: key === 0 ? ["submit", "approve"] : ["approve"], list };
 }
 
 const grouped = (payments: readonly (FullTransfer & { readonly from: ParticipantNumber })[]): Batch[] =>
@@ -164,17 +169,17 @@ describe("queues and holds do what the reference model says", () => {
     fc.assert(
       fc.property(fc.noBias(steps), ([story, waiting]) => {
         const run = Run.of(genesis);
-        const model = new ReferenceModel(genesis);
+        const model = new ReferenceLedger(genesis);
         let timestamp = START;
         for (const [index, { payments, wishes, pauseMs }] of waiting.entries()) {
           timestamp += pauseMs;
           const wished = wishes.map((each, number) => batchOf(each, index * 10 + number, run, model));
           const batches = [...grouped(payments), ...(story[index]?.batches ?? []), ...wished];
-          const expected = model.block(timestamp, batches);
+          const expected = model.block({ timestamp }, batches);
           const ran = run.block(batches.map(ordered), timestamp);
           for (const name of ran.results.flat()) seen.set(name, (seen.get(name) ?? 0) + 1);
           expect(blurred(ran.results)).toEqual(blurred(expected));
-          expect(outcomeCount(ran.executed.outcomes)).toBe(model.leaves);
+          expect(outcomeCount(ran.executed.outcomes)).toBe(model.outcomes.length);
           compare(run, model);
           checkConservation(run);
         }
@@ -198,13 +203,13 @@ describe("queues and holds do what the reference model says", () => {
     fc.assert(
       fc.property(fc.noBias(steps), fc.nat({ max: 19 }), ([, waiting], stop) => {
         const whole = Run.of(genesis);
-        const model = new ReferenceModel(genesis);
+        const model = new ReferenceLedger(genesis);
         let timestamp = START;
         for (const [index, { payments, wishes, pauseMs }] of waiting.entries()) {
           timestamp += pauseMs;
           const wished = wishes.map((each, number) => batchOf(each, index * 10 + number, whole, model));
           const batches = [...grouped(payments), ...wished];
-          model.block(timestamp, batches);
+          model.block({ timestamp }, batches);
           whole.block(batches.map(ordered), timestamp);
         }
         const height = Math.max(2, Math.min(stop, waiting.length) & ~1);

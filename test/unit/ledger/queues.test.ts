@@ -241,6 +241,26 @@ describe("LEDG-28: what cannot be paid any more does not hold up the rest", () =
   });
 });
 
+describe("LEDG-20: a payer's settlement account that was closed while its payments wait", () => {
+  test("is no damage: the state restored from its pages goes on the same way", () => {
+    const run = Run.of(genesis);
+    run.transfer(SBI, pay(1, 1_400));
+    const redeem = { id: id(RBI, 1), debitAccountId: SBI_SETTLEMENT, creditAccountId: ISSUANCE, amount: "1000" };
+    run.block([transfers(RBI, [redeem])]);
+    const close = { id: id(SBI, 8), accountId: SBI_SETTLEMENT, action: "close" } as const;
+    expect(run.block([actions(SBI, [close])]).results).toEqual([["applied"]]);
+    run.block([]);
+    const pages = new Map(
+      run.history.flatMap(({ executed }) => executed.checkpoint?.pages ?? []).map((page) => [page.key, page]),
+    );
+    const restored = new Run(Ledger.restore(genesis, CHAIN, 4 as Height, pages.values()));
+    expect(restored.ledger.queuedTransfers()).toEqual(run.ledger.queuedTransfers());
+    const late = START + 200_000;
+    expect(restored.block([], late).executed.leaf).toEqual(run.block([], late).executed.leaf);
+    expect(run.ledger.transferPosition(id(SBI, 1))).toMatchObject({ pending: "expired" });
+  });
+});
+
 describe("LEDG-29: banks that wait for each other are paid in one step", () => {
   /** Each bank owes the other more than it holds. */
   function gridlocked(): Run {

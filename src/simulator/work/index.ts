@@ -1,0 +1,2 @@
+export type { WorkItem } from "./desk.js";
+export { Workload } from "./workload.js";
