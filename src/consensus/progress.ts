@@ -172,7 +172,7 @@ function changeEpoch(step: Step, anchor: Block, close: EpochClose): void {
   state.current = Math.max(1, viewOfRecord(state)) as View;
   state.heard = Array.from({ length: state.setting.n }, () => at);
   state.answered = Array.from({ length: state.setting.n }, () => Number.NEGATIVE_INFINITY);
-  Object.assign(state.pace, { enteredAt: at, armedAt: undefined, fillArmed: false, currentAtLastTick: 0 as View });
+  Object.assign(state.pace, { enteredAt: at, armedAt: undefined, fillAt: undefined, currentAtLastTick: 0 as View });
   out.push({ type: "observe", fact: { type: "epoch-changed", set, self } });
   compareSuccession(step);
   advance(step);
@@ -216,7 +216,7 @@ function enter(step: Step, { epoch, view }: { readonly epoch: Epoch; readonly vi
   state.current = view;
   state.pace.enteredAt = step.at;
   state.pace.armedAt = undefined;
-  state.pace.fillArmed = false;
+  state.pace.fillAt = undefined;
   pruneTallies(state);
   for (const candidate of state.candidates.keys()) {
     if (candidate < view && !isWithinWindow(state, candidate)) state.candidates.delete(candidate);

@@ -12,7 +12,7 @@ import {
 import { assert, EXECUTION_LAG_MAX, height, NOT_AFTER_WINDOW_MS, type ValidatorIndex } from "../primitives/index.js";
 import { bestParent, branchTo, orderedOn, type Parent } from "./branch.js";
 import { freshClaimVerdict } from "./claims.js";
-import type { BatchInfo, Block, Timer } from "./events.js";
+import type { BatchInfo, Block } from "./events.js";
 import { deadlineDue, hasWorkOn, heartbeatDue, leaveView, viewTimeoutMs } from "./pacemaker.js";
 import { selectBatches } from "./selection.js";
 import { allows, cast, mayVote } from "./signer.js";
@@ -30,6 +30,8 @@ import {
 /** How far ahead of our clock a block's timestamp may be, and how far behind on arrival at the least. */
 const CLOCK_AHEAD_MS = 500;
 const CLOCK_BEHIND_MS = 2_000;
+/** A client that pays one by one has sent its next payment by then, and it needs no block of its own after the claim. */
+const CLAIM_LINGER_MS = 20;
 
 /** Proposes in the current view if that is our turn and there is something to say (PACE-6). */
 export function tryPropose(step: Step): void {
@@ -51,24 +53,32 @@ export function tryPropose(step: Step): void {
   const isFull = isDrain || parent.height + 1 - claim.height > EXECUTION_LAG_MAX;
   const body = isFull ? [] : selectBatches(candidates(state, parent, timestamp));
   const isEnding = isDrain || decisionUnder(state, claim.height) !== undefined;
-  if (
-    body.length === 0 &&
-    !isEnding &&
-    !isClaimDue(state, parent, claim) &&
-    !heartbeatDue(step) &&
-    !deadlineDue(step, parent)
-  ) {
-    const waitedMs = step.at - state.pace.enteredAt;
-    const waitMs = viewTimeoutMs(state) / 3;
-    if (waitedMs < waitMs) {
-      if (state.pace.fillArmed) return;
-      state.pace.fillArmed = true;
-      const timer: Timer = { kind: "fill", epoch: setting.set.epoch, view: state.current, afterMs: waitMs - waitedMs };
-      step.out.push({ type: "arm-timer", timer });
-      return;
-    }
+  if (body.length === 0 && !isEnding && !heartbeatDue(step) && !deadlineDue(step, parent)) {
+    const isDue = isClaimDue(state, parent, claim);
+    // Where the lag alone keeps batches out, every claim that is due makes room for some.
+    if (!(isDue && isFull) && waitsForBatches(step, isDue)) return;
   }
   propose(step, makeBlock(state, { parent, timestamp, claim, body }), parent);
+}
+
+/**
+ * Whether an empty block still waits for something to carry (PACE-6): a third of the view's time, or a moment where its
+ * claim is what somebody waits for. Arms the timer that ends the wait.
+ */
+function waitsForBatches({ state, out, at }: Step, isDue: boolean): boolean {
+  const { pace, setting } = state;
+  const thirdMs = viewTimeoutMs(state) / 3;
+  const endsAt = isDue
+    ? Math.max(pace.enteredAt, pace.executedAt) + Math.min(CLAIM_LINGER_MS, thirdMs)
+    : pace.enteredAt + thirdMs;
+  if (at >= endsAt) return false;
+  if (pace.fillAt !== undefined && pace.fillAt <= endsAt) return true;
+  pace.fillAt = endsAt;
+  out.push({
+    type: "arm-timer",
+    timer: { kind: "fill", epoch: setting.set.epoch, view: state.current, afterMs: endsAt - at },
+  });
+  return true;
 }
 
 /** Whether the claim is the first to cover the last results that anyone waits for. */

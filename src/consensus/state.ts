@@ -144,7 +144,10 @@ export interface AgreementState {
 export interface Pace {
   enteredAt: number;
   armedAt: number | undefined;
-  fillArmed: boolean;
+  /** When the earliest timer of an empty block that waits goes off. */
+  fillAt: number | undefined;
+  /** When the last block with results was executed here. */
+  executedAt: number;
   lastBlockAt: number;
   meanMs: number;
   deviationMs: number;
@@ -252,7 +255,8 @@ export function createAgreement(
     pace: {
       enteredAt: at,
       armedAt: undefined,
-      fillArmed: false,
+      fillAt: undefined,
+      executedAt: at,
       lastBlockAt: at,
       meanMs: 0,
       deviationMs: 0,

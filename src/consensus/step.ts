@@ -92,6 +92,7 @@ function dispatch(context: Step, event: Event): void {
       state.nextDeadline = event.nextDeadline;
       if (event.succession !== undefined) state.succession = event.succession;
       compareSuccession(context);
+      if (event.eventful) state.pace.executedAt = context.at;
       if (event.eventful && event.claim.height > state.lastEventfulHeight)
         state.lastEventfulHeight = event.claim.height;
       advance(context);
@@ -251,7 +252,7 @@ function onTimer(context: Step, timer: Timer): void {
   const { state } = context;
   if (timer.view !== state.current || timer.epoch !== state.setting.set.epoch) return;
   if (timer.kind === "fill") {
-    state.pace.fillArmed = false;
+    state.pace.fillAt = undefined;
     tryPropose(context);
     return;
   }

@@ -45,6 +45,14 @@ export interface Genesis {
   readonly funding: readonly GenesisFunding[];
 }
 
+/** Genesis without its accounts, of which there may be a million: what a node keeps once its ledger has them. */
+export type Founding = Omit<Genesis, "accounts" | "funding">;
+
+export function foundingOf(genesis: Genesis): Founding {
+  const { accounts: _accounts, funding: _funding, ...founding } = genesis;
+  return founding;
+}
+
 export type ParticipantRole = "authority" | "bank" | "observer";
 export type KeyScope = "submit" | "approve" | "govern";
 
@@ -194,7 +202,7 @@ export function parseGenesis(
 export const chainIdOf = (sha256: Sha256, genesisBytes: Uint8Array): Digest => toHex(sha256(genesisBytes)) as Digest;
 
 /** The validators of epoch 0. */
-export function genesisValidatorSet(sha256: Sha256, genesis: Genesis): ValidatorSet {
+export function genesisValidatorSet(sha256: Sha256, genesis: Founding): ValidatorSet {
   const members = genesis.validators.map((member) => ({
     participant: member.participant,
     name: (genesis.participants[member.participant - 1] as GenesisParticipant).name,

@@ -2,6 +2,7 @@ import { certificateScheme, ed25519, sha256 } from "../crypto/index.js";
 import {
   bytesOfHex,
   type EvidenceChange,
+  type Founding,
   faultsTolerated,
   KEYS_MAX,
   type KeysChange,
@@ -19,7 +20,7 @@ import {
 } from "../formats/index.js";
 import { type Digest, type Epoch, VALIDATORS_MAX, VALIDATORS_MIN, ZERO_DIGEST } from "../primitives/index.js";
 import { ASSET } from "./accounts.js";
-import { type Founding, nextSetOf } from "./governance-sets.js";
+import { nextSetOf } from "./governance-sets.js";
 import { ROLE_AUTHORITY, ROLE_BANK } from "./participants.js";
 import { rulebookFaults } from "./rulebook-faults.js";
 import type { State } from "./state.js";

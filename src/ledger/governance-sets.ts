@@ -1,10 +1,7 @@
-import { type Genesis, type GenesisValidator, parseProposalContent, type Successor } from "../formats/index.js";
+import { type Founding, type GenesisValidator, parseProposalContent, type Successor } from "../formats/index.js";
 import { assert, type Epoch, fromHex } from "../primitives/index.js";
 import type { Participants } from "./participants.js";
 import type { Proposals } from "./proposals.js";
-
-/** What of genesis governance goes back to: the certificate scheme and the validators of epoch 0. */
-export type Founding = Pick<Genesis, "scheme" | "validators">;
 
 /**
  * Validators by epoch, from genesis and the activated proposals: who may vote, and whose keys signed what

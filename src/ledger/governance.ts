@@ -3,6 +3,7 @@ import {
   BALLOT_CHOICES,
   BATCH_HEADER_BYTES,
   decodeGovernRecord,
+  type Founding,
   type GovernRecord,
   isProposalBatch,
   KEYS_MAX,
@@ -29,7 +30,7 @@ import {
 } from "../primitives/index.js";
 import { PROTOCOL_VERSION, ProtocolVersionError } from "./contract.js";
 import { type GovernanceFault, type JudgeContext, judgeContent } from "./governance-judge.js";
-import { type Founding, nextSetOf, ValidatorHistory } from "./governance-sets.js";
+import { nextSetOf, ValidatorHistory } from "./governance-sets.js";
 import { NO_BATCH } from "./outcome-log.js";
 import { ROLE_AUTHORITY } from "./participants.js";
 import type { Resolution } from "./proposals.js";

@@ -3,6 +3,8 @@ import {
   type AccountProof,
   type BatchHeader,
   checkBatchRecords,
+  type Founding,
+  foundingOf,
   type Genesis,
   type KeyScope,
   parseBatch,
@@ -83,14 +85,14 @@ export class Ledger {
   #stateHeight: Height;
   #stateRoot: Digest;
 
-  private constructor(state: State, genesis: Genesis, chainId: Digest, height: Height) {
+  private constructor(state: State, founding: Founding, chainId: Digest, height: Height) {
     this.#chainId = chainId;
     this.#state = state;
     this.#transfers = new TransferExecution(state);
     this.#settlement = new NetSettlement(state);
     this.#waiting = new WaitingTransfers(state, this.#transfers);
     this.#accounts = new AccountExecution(state, this.#settlement, this.#waiting);
-    this.#governance = new GovernanceExecution(state, chainId, genesis);
+    this.#governance = new GovernanceExecution(state, chainId, founding);
     this.#roots = new StateRoots(state.tables);
     this.#roots.update();
     // No checkpoint has written the pages of genesis: the first one does.
@@ -108,7 +110,7 @@ export class Ledger {
    */
   static fromGenesis(genesis: Genesis, chainId: Digest, options: LedgerOptions = {}): Ledger {
     const state = genesisState(genesis, options.hashSeed ?? 0);
-    return new Ledger(state, genesis, chainId, 0 as Height);
+    return new Ledger(state, foundingOf(genesis), chainId, 0 as Height);
   }
 
   /**
@@ -124,7 +126,8 @@ export class Ledger {
     pages: Iterable<StatePage>,
     options: LedgerOptions = {},
   ): Ledger {
-    return new Ledger(stateFromPages(genesis, pages, options.hashSeed ?? 0), genesis, chainId, checkpointHeight);
+    const state = stateFromPages(genesis, pages, options.hashSeed ?? 0);
+    return new Ledger(state, foundingOf(genesis), chainId, checkpointHeight);
   }
 
   /**

@@ -142,18 +142,12 @@ export class Mempool {
     for (const { description } of this.#entries.values()) yield description;
   }
 
-  /**
-   * The oldest batches of this replica's own clients that no block orders yet, to be pushed again.
-   * @param max how many at most
-   */
-  own(max: number): { readonly digest: Digest; readonly bytes: Uint8Array }[] {
-    const oldest: { readonly digest: Digest; readonly bytes: Uint8Array }[] = [];
+  /** The batches of this replica's own clients that no block orders yet, oldest first. */
+  *own(): IterableIterator<{ readonly digest: Digest; readonly bytes: Uint8Array }> {
     for (const digest of this.#own) {
-      if (oldest.length >= max) break;
       const entry = this.#entries.get(digest);
-      if (entry !== undefined && !this.#options.isOrdered(digest)) oldest.push({ digest, bytes: entry.bytes });
+      if (entry !== undefined && !this.#options.isOrdered(digest)) yield { digest, bytes: entry.bytes };
     }
-    return oldest;
   }
 
   /** Forgets executed batches; unknown digests are ignored. */

@@ -5,6 +5,7 @@ import { checkGreeting, encodeGreeting, FrameReader, GREETING_BYTES, LENGTH_BYTE
 import { FRAME_LIMITS } from "./limits.js";
 import type { LinkFault } from "./options.js";
 import type { Outbox } from "./outbox.js";
+import { spareWindowUpdates } from "./window-updates.js";
 
 /** Bytes that one turn of the event loop encrypts for one channel before it lets others run. */
 const TURN_BYTES = 262_144;
@@ -57,6 +58,7 @@ export class ChannelStream {
       onHeartbeat: (kind) => this.#receiveHeartbeat(kind),
     });
     const { stream } = options;
+    spareWindowUpdates(stream);
     stream.addEventListener("message", (event) => this.#read(event.data));
     // libp2p's own listener came first: by the end of this turn it has written what it had kept back.
     stream.addEventListener("drain", () => this.flushSoon());

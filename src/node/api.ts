@@ -7,11 +7,11 @@ import type { Digest } from "../primitives/index.js";
 import { Queries, type Replica } from "../replica/index.js";
 import { type NodeApi, type PeerView, Submitter, systemClock } from "../rpc/index.js";
 import type { NodeStore } from "../storage/index.js";
-import type { Home } from "./home.js";
+import type { FoundedHome } from "./home.js";
 import type { StoredKey } from "./keystore.js";
 
 export interface NodeApiParts {
-  readonly home: Home;
+  readonly home: FoundedHome;
   /** Signs for the node's own participant. */
   readonly operationKey: StoredKey;
   readonly replica: Replica;

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { sha256 } from "../crypto/index.js";
-import { chainIdOf, type Genesis, type GenesisParticipant, parseGenesis } from "../formats/index.js";
+import { chainIdOf, type Founding, type Genesis, type GenesisParticipant, parseGenesis } from "../formats/index.js";
 import { verifyGenesis } from "../genesis/index.js";
 import { type Digest, participantNumber, type ValidatorIndex, validatorIndex } from "../primitives/index.js";
 import { CONFIG_BYTES_MAX, parseConfig, renderConfig } from "./config.js";
@@ -36,6 +36,9 @@ export interface Home extends HomeSettings {
   /** Absent for a participant without a validator. */
   readonly validator: ValidatorIndex | undefined;
 }
+
+/** What a running node keeps of its home. */
+export type FoundedHome = Omit<Home, "genesis"> & { readonly genesis: Founding };
 
 /** The secret keys with which a validator's node works. */
 export interface NodeKeys {

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
 import { LAN_TIMING, type Timing } from "../consensus/index.js";
 import { certificateScheme } from "../crypto/index.js";
-import type { Successor } from "../formats/index.js";
+import { foundingOf, type Genesis, type Successor } from "../formats/index.js";
 import { ProtocolVersionError } from "../ledger/index.js";
 import { MEMPOOL_LIMITS, type MempoolLimits } from "../mempool/index.js";
 import { type Network, NetworkError, type PeerOptions, startNetwork } from "../network/index.js";
@@ -14,7 +14,7 @@ import { createNodeApi } from "./api.js";
 import { systemClock } from "./clock.js";
 import { timersOf } from "./config.js";
 import type { Config } from "./config-options.js";
-import { type Home, homePath, type NodeKeys, readHome, readNodeKeys } from "./home.js";
+import { type FoundedHome, homePath, type NodeKeys, readHome, readNodeKeys } from "./home.js";
 import { NodeFailure } from "./node-failure.js";
 import { readPeersFile } from "./peers-file.js";
 import { createLog, createTelemetry, type Observed, type Telemetry } from "./telemetry.js";
@@ -46,7 +46,7 @@ export interface Surroundings {
  * own keys, or its disk slow. The node of the command line has none.
  */
 export type Interpose = (node: {
-  readonly home: Home;
+  readonly home: FoundedHome;
   readonly keys: NodeKeys;
   readonly log: Logger;
   readonly around: Surroundings;
@@ -59,19 +59,21 @@ export type Interpose = (node: {
  * @throws {NodeFailure} for a locked or damaged store, a busy port, and the like
  */
 export async function startNode(path: string, version: string, interpose?: Interpose): Promise<Node> {
-  const home = readHome(path, true);
-  const keys = readNodeKeys(home);
+  const read = readHome(path, true);
+  const keys = readNodeKeys(read);
+  const { genesis } = read;
+  const home: FoundedHome = { ...read, genesis: foundingOf(genesis) };
   const log = createLog(home.config);
   const store = await openNodeStore(home);
   try {
-    return await new Assembly({ home, keys, log, store, version, interpose }).start();
+    return await new Assembly({ home, keys, log, store, version, interpose }).start(genesis);
   } catch (error) {
     await store.close();
     throw asFailure(error);
   }
 }
 
-async function openNodeStore(home: Home): Promise<NodeStore> {
+async function openNodeStore(home: FoundedHome): Promise<NodeStore> {
   try {
     return await openStore({ path: homePath(home, home.config.data.dir), chainId: home.chainId });
   } catch (error) {
@@ -89,7 +91,7 @@ function asFailure(error: unknown): unknown {
 }
 
 interface Parts {
-  readonly home: Home;
+  readonly home: FoundedHome;
   readonly keys: NodeKeys;
   readonly log: Logger;
   readonly store: NodeStore;
@@ -126,12 +128,13 @@ class Assembly {
     });
   }
 
-  async start(): Promise<Node> {
+  /** @param genesis with all its accounts, which nobody keeps */
+  async start(genesis: Genesis): Promise<Node> {
     const { home, log, store } = this.#parts;
     const votes = mayVote(home.path, homePath(home, home.config.data.dir), toHex(this.#parts.keys.consensus.publicKey));
     if (!votes)
       log.error("the safety record of this key is lost: this node follows and does not vote (docs/operations.md)");
-    const replica = this.#createReplica(votes);
+    const replica = this.#createReplica(genesis, votes);
     this.#replica = replica;
     try {
       this.#network = await this.#startNetwork(replica);
@@ -147,9 +150,9 @@ class Assembly {
     return { rpcUrl: this.#rpc.url, log, failed: this.#failed, stop: () => this.#stop() };
   }
 
-  #createReplica(votes: boolean): Replica {
+  #createReplica(genesis: Genesis, votes: boolean): Replica {
     const { home, keys } = this.#parts;
-    const { genesis, chainId, participant } = home;
+    const { chainId, participant } = home;
     const { publicKey, secretKey } = keys.consensus;
     const ports: Ports = {
       clock: systemClock,

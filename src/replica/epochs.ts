@@ -2,7 +2,7 @@ import { readEpochClose } from "../consensus/index.js";
 import { sha256 } from "../crypto/index.js";
 import {
   type EpochClose,
-  type Genesis,
+  type Founding,
   genesisValidatorSet,
   type Header,
   makeValidatorSet,
@@ -38,7 +38,7 @@ export class EpochBook {
   readonly #first: EpochMembers;
   readonly #ended = new Map<Epoch, Ended>();
 
-  constructor(store: Pick<Store, "block">, genesis: Genesis) {
+  constructor(store: Pick<Store, "block">, genesis: Founding) {
     this.#store = store;
     const set = genesisValidatorSet(sha256, genesis);
     const members = genesis.validators.map(

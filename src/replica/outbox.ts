@@ -39,10 +39,12 @@ export class Outbox {
     while (this.#waiting.length > 0 && !this.#isWriting) {
       const effects = this.#waiting;
       this.#waiting = [];
-      const persists = effects.filter(isPersist);
-      const acts = effects.filter((effect): effect is ActEffect => !isPersist(effect));
-      if (persists.length === 0) for (const act of acts) this.#port.perform(act);
-      else this.#write(persists, acts);
+      const first = effects.findIndex(isPersist);
+      // What no persist comes before has nothing to wait for.
+      const free = (first < 0 ? effects : effects.slice(0, first)) as readonly ActEffect[];
+      const bound = first < 0 ? [] : effects.slice(first);
+      for (const act of free) this.#port.perform(act);
+      if (bound.length > 0) this.#write(bound.filter(isPersist), bound.filter(isAct));
     }
     this.#isDraining = false;
   }
@@ -59,6 +61,8 @@ export class Outbox {
 
 const isPersist = (effect: Effect): effect is PersistEffect =>
   effect.type === "persist" || effect.type === "persist-final" || effect.type === "persist-divergence";
+
+const isAct = (effect: Effect): effect is ActEffect => !isPersist(effect);
 
 /** Questions and timers reveal nothing and promise nothing, so they need not wait for the disk. */
 const isFree = (effect: Effect): effect is ActEffect =>

@@ -1,8 +1,8 @@
 import {
   type AccountFlag,
   BATCH_HEADER_BYTES,
+  type Founding,
   faultsTolerated,
-  type Genesis,
   isProposalBatch,
   isSuccess,
   parseBatch,
@@ -53,7 +53,7 @@ import { Waiting } from "./waiting.js";
 export interface QueriesOptions {
   readonly replica: ReplicaView & { readonly ledger: Ledger };
   readonly store: Store;
-  readonly genesis: Genesis;
+  readonly genesis: Founding;
   readonly genesisBytes: Uint8Array;
   readonly chainId: Digest;
   /** Of the node itself. */

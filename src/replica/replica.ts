@@ -83,8 +83,9 @@ import type {
   VoteSeen,
 } from "./view.js";
 
-/** Own batches pushed again at each tick, and how long one has had by then to become final, milliseconds. */
-const REPUSHED_MAX = 4;
+/** Own batches pushed again at each tick, their bytes, and how long one has had by then to become final, milliseconds. */
+const REPUSHED_MAX = 64;
+const REPUSHED_BYTES_MAX = 1_048_576;
 const REPUSH_AFTER_MS = 2_000;
 /** A disk write or two. */
 const STORING_RETRY_MS = 100;
@@ -145,7 +146,7 @@ export type BatchEvent =
  */
 export class Replica implements ReplicaView {
   readonly ledger: Ledger;
-  readonly #options: ReplicaOptions;
+  readonly #options: Omit<ReplicaOptions, "genesis">;
   readonly #ports: Ports;
   readonly #state: AgreementState;
   readonly #verifier: Verifier;
@@ -186,10 +187,11 @@ export class Replica implements ReplicaView {
 
   /** Reads the store; nothing runs before `start`. */
   constructor(options: ReplicaOptions, ports: Ports, observe: (event: ReplicaEvent) => void) {
-    this.#options = options;
+    const { genesis, ...kept } = options;
+    this.#options = kept;
     this.#ports = ports;
     this.#observe = observe;
-    const { genesis, chainId, timing, participant } = options;
+    const { chainId, timing, participant } = kept;
     const recovery = recover({ store: ports.store, genesis, chainId, ledgerOptions: options.ledgerOptions });
     const { recovered, set } = recovery;
     this.ledger = recovery.ledger;
@@ -311,7 +313,9 @@ export class Replica implements ReplicaView {
         return;
       case "already_ordered": {
         const height = this.#state.ordered.get(verdict.digest)?.height ?? this.#head.height;
-        answer({ type: "ordered", digest: verdict.digest, height });
+        // Before the block is stored nobody here promises its place.
+        if (height > this.#head.height) answer({ type: "busy", retryAfterMs: STORING_RETRY_MS });
+        else answer({ type: "ordered", digest: verdict.digest, height });
         return;
       }
       case "busy":
@@ -910,8 +914,13 @@ export class Replica implements ReplicaView {
   /** The oldest own batches that are still not final: whoever lost them gets them again. */
   #pushAgain(): void {
     const at = this.#ports.clock.now();
-    for (const { digest, bytes } of this.#mempool.own(REPUSHED_MAX)) {
+    let count = 0;
+    let sum = 0;
+    for (const { digest, bytes } of this.#mempool.own()) {
       if (at - (this.#pushedAt.get(digest) ?? Number.NEGATIVE_INFINITY) < REPUSH_AFTER_MS) continue;
+      count += 1;
+      sum += bytes.length;
+      if (count > REPUSHED_MAX || (count > 1 && sum > REPUSHED_BYTES_MAX)) break;
       this.#push(digest, bytes);
     }
     for (const digest of this.#pushedAt.keys()) if (!this.#mempool.has(digest)) this.#pushedAt.delete(digest);

@@ -176,6 +176,19 @@ export const errorText = (id: RequestId, fault: RpcFault): string =>
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
+/** Place of the quote that ends a text. Most of a long body is one text of hexadecimal digits, found by native code. */
+function endOfText(bytes: Uint8Array, start: number): number {
+  let end = bytes.indexOf(QUOTE, start);
+  if (end < 0) return bytes.length;
+  for (let index = bytes.subarray(0, end).indexOf(BACKSLASH, start); index >= 0 && index < end; ) {
+    // What stands behind a backslash is no end.
+    if (index + 1 === end) end = bytes.indexOf(QUOTE, end + 1);
+    if (end < 0) return bytes.length;
+    index = bytes.subarray(0, end).indexOf(BACKSLASH, index + 2);
+  }
+  return end;
+}
+
 /**
  * Judges nesting before parsing, because a parser's memory grows with it. Brackets that are never closed are a parse
  * error whatever their number; everything else that is malformed is left to the parser.
@@ -186,8 +199,7 @@ function nestingFault(bytes: Uint8Array, depthMax: number): RpcFault | undefined
   for (let index = 0; index < bytes.length; index += 1) {
     const byte = bytes[index] as number;
     if (byte === QUOTE) {
-      index += 1;
-      while (index < bytes.length && bytes[index] !== QUOTE) index += bytes[index] === BACKSLASH ? 2 : 1;
+      index = endOfText(bytes, index + 1);
     } else if (byte === 0x5b || byte === 0x7b) {
       depth += 1;
       if (depth > deepest) deepest = depth;

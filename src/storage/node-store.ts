@@ -30,12 +30,17 @@ import {
   readStoredBlock,
 } from "./values.js";
 import type { Witness } from "./witness.js";
+import { unpackWords } from "./zero-words.js";
 
 /** Writes are merged up to this many bytes; one larger write is carried out alone. */
 const GROUP_BYTES_MAX = 8 * 1_048_576;
 /** Changes that wait for a sync before one is made on their account. */
 const UNSYNCED_BYTES_MAX = 4 * 1_048_576;
 const UNSYNCED_LOG_BYTES_MAX = 64 * 1_048_576;
+
+/** What is read back: far above the largest block's outcomes, and the largest page of any table. */
+const OUTCOMES_BYTES_MAX = 256 * 1_048_576;
+const PAGE_BYTES_MAX = 1_048_576;
 
 /** Counts since opening. */
 export interface StoreCounters {
@@ -217,7 +222,8 @@ export class NodeStore implements Store {
     const entry = this.#executed(height);
     if (entry === undefined) return undefined;
     const key = heightKey(entry.leaf.blockHash).subarray(1);
-    return this.#guarded(() => this.#parts.outcomeLog.read(entry.outcomes, key));
+    const packed = this.#guarded(() => this.#parts.outcomeLog.read(entry.outcomes, key));
+    return this.#unpacked(packed, OUTCOMES_BYTES_MAX, key);
   }
 
   /** A node lies with the leaf that completed it. */
@@ -241,7 +247,7 @@ export class NodeStore implements Store {
     if (got !== checksum && got !== this.#nextDirectory.get(key)) {
       throw corrupt(this.path, `page ${key} of the state is not the newest checkpoint's`);
     }
-    return bytes;
+    return this.#unpacked(bytes, PAGE_BYTES_MAX, pageKey(key));
   }
 
   /** Refuses further writes, carries out those asked for, syncs all and gives the lock back; then reads fail too. */
@@ -351,6 +357,10 @@ export class NodeStore implements Store {
   #found<T>(value: T | undefined, key: Uint8Array): T {
     if (value === undefined) throw corrupt(this.path, `key ${toHex(key)} is missing`);
     return value;
+  }
+
+  #unpacked(packed: Uint8Array, bytesMax: number, key: Uint8Array): Uint8Array {
+    return this.#found(unpackWords(packed, bytesMax), key);
   }
 
   #guarded<T>(read: () => T): T {

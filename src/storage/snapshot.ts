@@ -4,7 +4,7 @@ import type { Divergence, FinalHead } from "../replica/index.js";
 import type { Position } from "./segment-log.js";
 
 /** Layout of everything under the store's directory; another number is refused. */
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 
 /** Number and checksum of the certificates, proposals and admissions that must be found at opening. */
 export interface LiveTotals {

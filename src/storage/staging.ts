@@ -26,6 +26,7 @@ import {
   encodeStoredBlock,
   type PageDirectory,
 } from "./values.js";
+import { packWords } from "./zero-words.js";
 
 /** One change in LevelDB; without a value it deletes. */
 export interface Operation {
@@ -204,18 +205,19 @@ class Draft {
       const { leaf, outcomes, nodes } = executed;
       assert(leaf.height === this.#executedHeight + 1, "a result does not continue the stored ones");
       assertNodes(leaf.height, nodes);
-      const location = this.#parts.outcomeLog.reserve(outcomes.length);
-      this.#outcomeFrames.push({ location, key: fromHex(leaf.blockHash) as Uint8Array, bytes: outcomes });
+      const bytes = packWords(outcomes);
+      const location = this.#parts.outcomeLog.reserve(bytes.length);
+      this.#outcomeFrames.push({ location, key: fromHex(leaf.blockHash) as Uint8Array, bytes });
       this.#put(executedKey(leaf.height), encodeExecutedEntry(leaf, location, nodes));
       this.#executedHeight = leaf.height;
-      this.#bytes += outcomes.length;
+      this.#bytes += bytes.length;
     }
     if (checkpoint === undefined) return;
     assert(checkpoint.height === this.#executedHeight, "a checkpoint is not at the executed height");
     const directory = new Map(this.#directory);
     for (const page of checkpoint.pages) {
       const key = pageKey(page.key);
-      const bytes = page.bytes.slice();
+      const bytes = packWords(page.bytes);
       directory.set(page.key, checksumOf(key, bytes));
       this.#operations.push({ key, value: bytes });
       this.#bytes += bytes.length;

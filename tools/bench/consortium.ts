@@ -56,6 +56,8 @@ export class Consortium {
     const directory = mkdtempSync(join(tmpdir(), "sabha-bench-"));
     // Also where somebody interrupts the run.
     process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
+    // As docs/operations.md says nodes are best started.
+    process.env["GLIBC_TUNABLES"] ??= "glibc.malloc.hugetlb=1";
     const network = new LocalNetwork(join(directory, "network"), plan.nodeFlags);
     const links = delayMs === 0 ? undefined : new LinkThread();
     try {

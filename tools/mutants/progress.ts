@@ -399,7 +399,7 @@ const LIVENESS: readonly Mutation[] = [
       {
         file: PACEMAKER,
         search: 'if (isInactive(step, leaderOf(state.setting, state.current))) leaveView(step, "leader-inactive");',
-        replace: "if (isInactive(step, leaderOf(state.setting, state.current))) state.pace.fillArmed = false;",
+        replace: "if (isInactive(step, leaderOf(state.setting, state.current))) state.pace.fillAt = undefined;",
       },
     ],
     looks: scenario("leader-down"),
@@ -407,7 +407,7 @@ const LIVENESS: readonly Mutation[] = [
   {
     name: "empty-blocks-at-once",
     rule: "PACE-6",
-    edits: [{ file: PROPOSALS, search: "if (waitedMs < waitMs) {", replace: "if (waitedMs < 0) {" }],
+    edits: [{ file: PROPOSALS, search: "if (at >= endsAt) return false;", replace: "if (at >= 0) return false;" }],
     looks: scenario("few-empty-blocks"),
   },
 ];

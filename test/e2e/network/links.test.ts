@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { CHANNEL_ORDER } from "../../../src/network/frames.js";
 import { DEFAULT_LIMITS, NetworkError, type NetworkLimits, type PeerOptions } from "../../../src/network/index.js";
@@ -40,6 +41,29 @@ function numbered(sequence: number, length: number): Uint8Array {
   return frame;
 }
 
+/** A TCP line to a port, which counts what comes back from there. */
+async function countingWire(to: number): Promise<{ port: number; bytesBack: () => number; close: () => void }> {
+  let bytes = 0;
+  const server = createServer((near) => {
+    const far = connect(to, "127.0.0.1");
+    near.pipe(far);
+    far.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      near.write(chunk);
+    });
+    for (const [end, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      end.on("error", () => other.destroy());
+      end.on("close", () => other.destroy());
+    }
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return { port, bytesBack: () => bytes, close: () => server.close() };
+}
+
 describe("links between validators", () => {
   test("four nodes connect all to all, each pair by one link that the lower index dials", async () => {
     const members = await startAll(4, { dialGraceMs: 60_000 });
@@ -65,6 +89,27 @@ describe("links between validators", () => {
       return arrived(first) === 3 && arrived(second) === 3 && dialledBy(first) !== dialledBy(second);
     }, "both settle on one connection and use it");
     expect([...violations(first), ...violations(second)]).toEqual([]);
+  });
+
+  test("short frames are not answered one by one", async () => {
+    const peers = await makePeers(2);
+    const wire = await countingWire(Number(peers[1]?.addresses[0]?.split("/").at(-1)));
+    const throughWire = peers.map((peer) =>
+      peer.participant === 1 ? { ...peer, addresses: [`/ip4/127.0.0.1/tcp/${wire.port}`] } : peer,
+    );
+    const limits = { dialGraceMs: 60_000, tickMs: 60_000 };
+    const receiver = await start(peers, 1, limits);
+    const sender = await start(throughWire, 0, limits);
+    await until(() => isConnected(sender, 1) && isConnected(receiver, 0), "both are connected");
+    const before = wire.bytesBack();
+    const frames = 300;
+    for (let sequence = 0; sequence < frames; sequence += 1) {
+      send(sender, 1, "consensus", numbered(sequence, 200));
+      await until(() => receiver.received.length === sequence + 1, `frame ${sequence} is there`);
+    }
+    // An answer has 12 bytes at the least, and the encryption adds 18.
+    expect(wire.bytesBack() - before).toBeLessThan(frames * 12);
+    wire.close();
   });
 
   test("frames keep order and content on each channel, whatever their sizes", async () => {

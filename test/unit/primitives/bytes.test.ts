@@ -82,6 +82,9 @@ test("joined bytes are all parts in order, and their own memory", () => {
 
 test("text is UTF-8", () => {
   expect(toHex(utf8("₹é"))).toBe("e282b9c3a9");
+  const long = Uint8Array.from({ length: 5_000 }, (_, index) => index * 7);
+  expect(toHex(long)).toBe(Buffer.from(long).toString("hex"));
+  expect(fromHex(toHex(long))).toEqual(long);
 });
 
 test("a false assertion and an impossible case die loudly", () => {
