@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { sha256 } from "../../src/crypto/index.js";
 import { accountIdFromName, type Genesis } from "../../src/formats/index.js";
 import { readHome } from "../../src/node/index.js";
@@ -12,6 +13,7 @@ export interface ConsortiumPlan {
   readonly validators: number;
   readonly accounts: number;
   readonly scheme: string;
+  readonly checkpointBlocks: number;
   readonly basePort: number;
   /** Added one-way delay between each two nodes. */
   readonly delayMs: number;
@@ -22,6 +24,7 @@ export interface ConsortiumPlan {
 /** From here on nodes are set up as between sites. */
 const WAN_DELAY_MS = 10;
 
+const RULEBOOK = fileURLToPath(new URL("../../../config/rulebook.default.yaml", import.meta.url));
 const SETTLEMENT_FUNDING = "100000000000";
 const CUSTOMER_FUNDING = "1000000";
 
@@ -101,7 +104,7 @@ export class Consortium {
 function found(
   directory: string,
   banks: readonly string[],
-  plan: { readonly scheme: string; readonly basePort: number; readonly perBank: number },
+  plan: Pick<ConsortiumPlan, "scheme" | "checkpointBlocks" | "basePort"> & { readonly perBank: number },
 ): void {
   const rows = ["participant,account,funding"];
   for (const bank of banks)
@@ -109,9 +112,13 @@ function found(
       rows.push(`${bank},${accountName(index)},${CUSTOMER_FUNDING}`);
   const file = join(directory, "accounts.csv");
   writeFileSync(file, `${rows.join("\n")}\n`);
+  const usual = readFileSync(RULEBOOK, "utf8");
+  const rulebook = join(directory, "rulebook.yaml");
+  writeFileSync(rulebook, usual.replace(/^checkpointBlocks: .*$/m, `checkpointBlocks: ${plan.checkpointBlocks}`));
   sabha(
     ...["genesis", "network", "--banks", banks.join(","), "--out", join(directory, "network"), "--accounts", file],
     ...["--scheme", plan.scheme, "--base-port", String(plan.basePort), "--settlement-funding", SETTLEMENT_FUNDING],
+    ...["--rulebook", rulebook],
   );
 }
 

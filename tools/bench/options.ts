@@ -10,6 +10,7 @@ export interface Options {
   readonly seconds: number;
   readonly warmup: number;
   readonly accounts: number;
+  readonly checkpointBlocks: number;
   readonly inFlight: number;
   /** 0: all. */
   readonly clients: number;
@@ -80,6 +81,7 @@ export function readOptions(words: readonly string[]): Options {
     .option("--delay <ms>", "added one-way delay between nodes; several with --sweep", list(0, 5_000), [0])
     .option("--seconds <s>", "measured time", whole(1, 3_600), 20)
     .option("--warmup <s>", "time before measuring", whole(0, 600), 3)
+    .option("--checkpoint-blocks <n>", "blocks between two roots over the whole state", whole(1, 1_000_000), 64)
     .option("--accounts <n>", "customer accounts over all banks", whole(8, 2_000_000), 10_000)
     .option("--in-flight <n>", "batches that each client keeps under way", whole(1, 256))
     .option("--clients <n>", "validators that take submissions; 0: all", whole(0, 31))

@@ -25,6 +25,7 @@ export const found = (options: Options, { validators, delay }: Omit<Point, "batc
   Consortium.start({
     validators,
     accounts: options.accounts,
+    checkpointBlocks: options.checkpointBlocks,
     scheme: options.scheme,
     basePort: options.basePort,
     delayMs: delay,

@@ -12,6 +12,8 @@ const RULES = "src/ledger/rules.ts";
 const QUEUES_TEST = "test/unit/ledger/queues.test.ts";
 const HOLDS_TEST = "test/unit/ledger/holds.test.ts";
 const NET_TEST = "test/unit/ledger/net-settlement.test.ts";
+const GOVERNANCE = "src/ledger/governance.ts";
+const GOVERNANCE_TEST = "test/unit/ledger/governance.test.ts";
 const MONTH_TEST = "test/unit/tools/traffic-month.test.ts";
 
 const one = (
@@ -21,9 +23,17 @@ const one = (
   file: string,
   search: string,
   replace: string,
-): Mutation => ({ name, rule, edits: [{ file, search, replace }], looks: [{ test: caughtBy, seeds: 1 }] });
+): Mutation => ({
+  name,
+  rule,
+  edits: [{ file, search, replace }],
+  looks: [
+    { swarm: 4, seeds: 40 },
+    { test: caughtBy, seeds: 1 },
+  ],
+});
 
-/** Rules of queues, holds, windows and caps, and the tests that must notice. */
+/** Rules of queues, holds, windows, caps and newcomers: drawn work meets most of them, and tests each. */
 export const SCHEME_MUTATIONS: readonly Mutation[] = [
   one(
     "new-payment-overtakes-the-queue",
@@ -169,5 +179,29 @@ export const SCHEME_MUTATIONS: readonly Mutation[] = [
     NET,
     "if (time !== undefined && time <= this.#timestamp) due.push({ index, time });",
     "if (time !== undefined && time < 0) due.push({ index, time });",
+  ),
+  one(
+    "newcomers-are-not-waited-for",
+    "LEDG-48",
+    GOVERNANCE_TEST,
+    GOVERNANCE,
+    "timestamp >= proposals.earliestOf(proposal) &&\n      this.#lacking(proposal).length === 0",
+    "timestamp >= proposals.earliestOf(proposal)",
+  ),
+  one(
+    "ready-with-any-root",
+    "LEDG-48",
+    GOVERNANCE_TEST,
+    GOVERNANCE,
+    "record.stateRoot === proposals.stateRootOf(proposal)",
+    "record.stateRoot.length > 0",
+  ),
+  one(
+    "ready-however-far-behind",
+    "LEDG-48",
+    GOVERNANCE_TEST,
+    GOVERNANCE,
+    "lag > 0 && lag <= READY_BLOCKS_MAX",
+    "lag > 0 && READY_BLOCKS_MAX > 0",
   ),
 ];
