@@ -6,6 +6,7 @@ import {
   type CanonicalJson,
   canonicalJson,
   decodeTransfer,
+  isSuccess,
   readHeader,
   resultCode,
   verifyBalanceProof,
@@ -79,7 +80,7 @@ beforeAll(() => {
       const isTransfer = outcome.subject === "transfer" || outcome.subject === "expiry";
       const named = debitAccountId === ZERO_ID ? (pendings.get(pendingId) ?? []) : [debitAccountId, creditAccountId];
       if (outcome.subject === "transfer") pendings.set(id, named);
-      const isLinked = isTransfer && outcome.code < 5;
+      const isLinked = isTransfer && isSuccess(outcome.code);
       all.push({
         place: `${height}:${index}`,
         transfer: outcome.subject === "transfer",
