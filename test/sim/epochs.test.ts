@@ -149,7 +149,7 @@ describe("attack 69: validators change at a boundary", () => {
 });
 
 describe("swarm of changing validators", () => {
-  test.each([1, 2, 3, 4, 5, 6])("four validators, three joiners, seed %i", (seed) => {
+  test.each([1, 2, 3])("four validators, three joiners, seed %i", (seed) => {
     const { violations, summary, acts } = runPlan(drawPlan(seed, 4, 3));
     expect(violations, summary).toEqual([]);
     expect(acts.some((act) => act.startsWith("change of validators"))).toBe(true);
