@@ -157,8 +157,11 @@ function openCustomers(plan: LedgerPlan, draft: Draft): void {
   customers.sort(
     (left, right) => left.account.owner - right.account.owner || (left.account.id < right.account.id ? -1 : 1),
   );
-  draft.accounts.push(...customers.map(({ account }) => account));
-  draft.funding.push(...customers.flatMap(({ funded }) => (funded === undefined ? [] : [funded])));
+  // One by one: there may be more than a call takes arguments.
+  for (const { account, funded } of customers) {
+    draft.accounts.push(account);
+    if (funded !== undefined) draft.funding.push(funded);
+  }
 }
 
 const RESERVED: CustomerAccount = { line: 0, participant: "", account: "", funding: "", asset: "" };

@@ -41,13 +41,13 @@ const FAULTS_MAX = 100;
  * At most a hundred faults are told.
  */
 export function checkGenesisLedger(genesis: Genesis): readonly GenesisLedgerFault[] {
-  const faults = [
+  const ofRules = [
     ...participantFaults(genesis.participants),
     ...rulebookFaults(genesis.rulebook).map((detail) => ({ code: "RULEBOOK" as const, detail })),
   ];
   // Accounts and money are judged against sound participants and assets only.
-  if (faults.length === 0) faults.push(...accountFaults(genesis));
-  if (faults.length === 0) faults.push(...fundingFaults(genesis));
+  const ofAccounts = ofRules.length > 0 ? ofRules : accountFaults(genesis);
+  const faults = ofAccounts.length > 0 ? ofAccounts : fundingFaults(genesis);
   return faults.slice(0, FAULTS_MAX);
 }
 

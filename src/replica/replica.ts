@@ -87,6 +87,8 @@ import type {
 const REPUSHED_MAX = 64;
 const REPUSHED_BYTES_MAX = 1_048_576;
 const REPUSH_AFTER_MS = 2_000;
+/** The longer a batch is, the longer it waits for a block under load, and the more it costs to send again: 12 s for 1 MiB. */
+const REPUSH_BYTES_PER_MS = 100;
 /** A disk write or two. */
 const STORING_RETRY_MS = 100;
 /** Without finality for less than this, nobody is told that the network stands still. */
@@ -917,7 +919,8 @@ export class Replica implements ReplicaView {
     let count = 0;
     let sum = 0;
     for (const { digest, bytes } of this.#mempool.own()) {
-      if (at - (this.#pushedAt.get(digest) ?? Number.NEGATIVE_INFINITY) < REPUSH_AFTER_MS) continue;
+      const waitMs = REPUSH_AFTER_MS + bytes.length / REPUSH_BYTES_PER_MS;
+      if (at - (this.#pushedAt.get(digest) ?? Number.NEGATIVE_INFINITY) < waitMs) continue;
       count += 1;
       sum += bytes.length;
       if (count > REPUSHED_MAX || (count > 1 && sum > REPUSHED_BYTES_MAX)) break;

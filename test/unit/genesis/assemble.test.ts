@@ -28,6 +28,17 @@ describe("assembling a genesis", () => {
     expect(other).toEqual(made);
   });
 
+  test("more accounts are assembled than a call takes arguments", () => {
+    const count = 140_000;
+    const customers = Array.from({ length: count }, (_, index) => ({
+      ...{ line: index + 2, participant: "SBI", account: `customer-${index}`, funding: "", asset: "" },
+    }));
+    const { rulebook } = assembly();
+    const participantCaps = { ...rulebook.participantCaps, accounts: count + 8 };
+    const made = assembleGenesis(assembly({ customers, rulebook: { ...rulebook, participantCaps } }));
+    expect(made.ok ? made.genesis.accounts.length : made.problems.slice(0, 2)).toBeGreaterThan(count);
+  });
+
   test("participants are numbered in the byte order of their names; the newest card gives the time", () => {
     const made = assembleGenesis(assembly());
     expect(made.ok && made.genesis.participants.map(({ number, name }) => `${number} ${name}`)).toEqual([
