@@ -262,6 +262,27 @@ function halfHeardPayment(seed: number, validators: number): Simulation {
   return demandSettled(simulation, [nodeAt(simulation, 0)]);
 }
 
+/**
+ * One machine hears nothing while a payment becomes final, and then there is nothing more to do: what the others say in answer to
+ * its status brings it level, without a range and without a new block (LIVE-3).
+ */
+function missedFinality(seed: number, validators: number): Simulation {
+  const simulation = start(seed, validators, { network: { delayMs: [0.5, 2] } });
+  simulation.runFor(700);
+  const deaf = nodeAt(simulation, seed);
+  simulation.partition([simulation.nodes.filter((other) => other !== deaf), [deaf]], "swallowing");
+  simulation.submit(nodeAt(simulation, seed + 1));
+  simulation.runUntil({ height: 1, limitMs: 8_000 });
+  simulation.runFor(100);
+  const { height } = simulation;
+  simulation.partition([simulation.nodes]);
+  simulation.runFor(1_600);
+  const reached = deaf.replica?.head().height ?? 0;
+  const rule = "LIVE-3: a machine that missed finality is told of it";
+  simulation.demand(height > 0 && reached >= height, rule, () => `${deaf.name} is at ${reached} of ${height}`);
+  return demandSettled(simulation);
+}
+
 /** A payment of which only the machine knows that took it in, and nothing else to do: it is told again (LIVE-5). */
 function unheardPayment(seed: number, validators: number): Simulation {
   const simulation = start(seed, validators);
@@ -481,6 +502,7 @@ export const DIRECTED_SCENARIOS = [
   { name: "one-way-link", what: "one machine is down, one link dead in one direction", run: oneWayLink },
   { name: "half-heard-payment", what: "two machines know of a payment, the leader is down", run: halfHeardPayment },
   { name: "unheard-payment", what: "one machine alone knows of a payment", run: unheardPayment },
+  { name: "missed-finality", what: "one machine hears nothing of the last payment", run: missedFinality },
   { name: "unclaimed-result", what: "all stop between a payment's execution and its claim", run: unclaimedResult },
   { name: "poisoned-catch-up", what: "a machine is behind, and a liar is asked first", run: poisonedCatchUp },
   { name: "slow-links", what: "links slower than any first timeout", run: slowLinks },

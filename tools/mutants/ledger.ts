@@ -65,7 +65,7 @@ export const LEDGER_MUTATIONS: readonly Mutation[] = [
         replace: "",
       },
     ],
-    looks: SWARM,
+    looks: [...SWARM, { test: "test/unit/ledger/transfers.test.ts", seeds: 1 }],
   },
   {
     name: "funds-unchecked",
@@ -206,7 +206,7 @@ export const LEDGER_MUTATIONS: readonly Mutation[] = [
         replace: "void this.#timestamp;",
       },
     ],
-    looks: SWARM,
+    looks: [...SWARM, { test: "test/unit/ledger/pendings.test.ts", seeds: 1 }],
   },
   {
     name: "posted-twice",

@@ -280,7 +280,7 @@ const LIVENESS: readonly Mutation[] = [
         replace: "if (status.view >= 0) return;\n  if (status.finalizedView",
       },
     ],
-    looks: SWARM,
+    looks: scenario("missed-finality"),
   },
   {
     name: "missing-blocks-not-fetched",
