@@ -16,7 +16,7 @@ import {
   RESULT_CODES,
   treeHead,
 } from "../../formats/index.js";
-import { type Ledger, outcomeAt, outcomeCount } from "../../ledger/index.js";
+import { Ledger, outcomeAt, outcomeCount } from "../../ledger/index.js";
 import { type Digest, epoch as toEpoch, toHex } from "../../primitives/index.js";
 import type { StoreWrite } from "../../replica/index.js";
 import { BalanceReplay } from "./balance-replay.js";
@@ -276,7 +276,10 @@ export class LedgerRules {
   /** Root of the state at the newest checkpoint below a height that was just executed. */
   #rootBefore(height: number): string {
     const newest = this.#claims.slice(-2).findLast(({ stateHeight }) => stateHeight < height);
-    return newest?.stateRoot ?? "";
+    if (newest !== undefined) return newest.stateRoot;
+    // The first block is a checkpoint itself.
+    const { genesis, chainId } = this.#options;
+    return Ledger.fromGenesis(genesis, chainId).stateRoot;
   }
 
   /** What banks owe in windows, how far they may, and when something is due of itself. */
