@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Consortium } from "./consortium.js";
-import { round, takeSample } from "./measurement.js";
+import { grownDisk, round, takeSample } from "./measurement.js";
 import { scrape } from "./metrics.js";
 import type { Options } from "./options.js";
 import { count } from "./report.js";
-import { found, pointOf, startLoad } from "./single-run.js";
+import { inConsortium, pointOf, startLoad } from "./single-run.js";
 
 /** A scrape costs a node a millisecond or two. */
 const POLL_MS = 100;
@@ -29,13 +29,9 @@ export interface CatchUpFigures {
 
 /** Stops the last bank's node, lets the others go on, and measures how long it takes to come back. */
 export async function runCatchUp(options: Options, transfers: number): Promise<CatchUpFigures> {
-  const consortium = await found(options, pointOf(options));
-  let figures: CatchUpFigures;
-  try {
-    figures = await catchUp(consortium, options, transfers);
-  } finally {
-    await consortium.close();
-  }
+  const figures = await inConsortium(options, pointOf(options), (consortium) =>
+    catchUp(consortium, options, transfers),
+  );
   const { makingRate, rate, ratio } = figures;
   const meanwhile = figures.underLoad ? "while the load went on" : "without load";
   process.stdout.write(`a node that was away for ${count(figures.transfers)} transfers in ${figures.blocks} blocks
@@ -61,7 +57,7 @@ async function catchUp(consortium: Consortium, options: Options, wanted: number)
   const underLoad = options.underLoad === true;
   if (!underLoad) await load.stop();
   const after = await takeSample(consortium, others);
-  const grown = mean(after.nodes.map(({ diskBytes }, index) => diskBytes - (before.nodes[index]?.diskBytes ?? 0)));
+  const grown = grownDisk(before, after);
   const made = load.count.posted;
   process.stderr.write(`${away} comes back\n`);
   const startedAt = performance.now();
@@ -108,6 +104,3 @@ async function untilLevel(
 
 const heightOf = (metrics: ReadonlyMap<string, number> | undefined): number =>
   metrics?.get("sabha_executed_height") ?? 0;
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);

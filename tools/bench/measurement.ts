@@ -198,4 +198,11 @@ export function assertSynced(before: Sample, after: Sample): void {
   throw new Error(`nodes do not wait for their disks: flushes are ${told}`);
 }
 
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+
+/** Bytes by which a node's data directory grew, as a mean over the nodes. */
+export const grownDisk = (before: Sample, after: Sample): number =>
+  mean(after.nodes.map(({ diskBytes }, index) => diskBytes - (before.nodes[index]?.diskBytes ?? 0)));
+
 export const round = (value: number, digits = 2): number => Number(value.toFixed(digits));

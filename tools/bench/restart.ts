@@ -4,7 +4,7 @@ import { round } from "./measurement.js";
 import { bytesUnder } from "./metrics.js";
 import type { Options } from "./options.js";
 import { count, mebibytes } from "./report.js";
-import { found, pointOf, startLoad } from "./single-run.js";
+import { inConsortium, pointOf, startLoad } from "./single-run.js";
 
 export interface RestartFigures {
   readonly transfers: number;
@@ -17,13 +17,9 @@ export interface RestartFigures {
 
 /** How long a node with so many transfers on its disk takes from start to ready, after a stop and after a kill. */
 export async function runRestart(options: Options, transfers: number): Promise<RestartFigures> {
-  const consortium = await found(options, pointOf(options));
-  let figures: RestartFigures;
-  try {
-    figures = await restart(consortium, options, transfers);
-  } finally {
-    await consortium.close();
-  }
+  const figures = await inConsortium(options, pointOf(options), (consortium) =>
+    restart(consortium, options, transfers),
+  );
   process.stdout.write(`a node with ${count(figures.transfers)} transfers on its disk, ${mebibytes(figures.diskBytes)} MiB, ${figures.diskBytesPerTransfer} bytes a transfer
   ready ${figures.secondsAfterStop} s after its start where it had been stopped
   ready ${figures.secondsAfterKill} s after its start where it had been killed

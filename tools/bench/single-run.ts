@@ -21,7 +21,7 @@ export const pointOf = ({ validators, batch, delay }: Options): Point => ({
   delay: delay[0] as number,
 });
 
-export const found = (options: Options, { validators, delay }: Omit<Point, "batch">): Promise<Consortium> =>
+const found = (options: Options, { validators, delay }: Omit<Point, "batch">): Promise<Consortium> =>
   Consortium.start({
     validators,
     accounts: options.accounts,
@@ -31,6 +31,20 @@ export const found = (options: Options, { validators, delay }: Omit<Point, "batc
     delayMs: delay,
     nodeFlags: options.profile === undefined ? [] : profileFlags(options.profile),
   });
+
+/** Founds a consortium, uses it, and ends its nodes whatever happens. */
+export async function inConsortium<T>(
+  options: Options,
+  point: Omit<Point, "batch">,
+  use: (consortium: Consortium) => Promise<T>,
+): Promise<T> {
+  const consortium = await found(options, point);
+  try {
+    return await use(consortium);
+  } finally {
+    await consortium.close();
+  }
+}
 
 /** Of each client at an open pace; a node takes 1,024 in all. */
 const OPEN_CONNECTIONS = 256;
@@ -67,17 +81,13 @@ function titleOf(options: Options, { validators, batch, delay }: Point, figures:
 /** Runs one point and prints it. */
 export async function runSingle(options: Options): Promise<Figures> {
   const point = pointOf(options);
-  const consortium = await found(options, point);
-  const pids = new Map(consortium.banks.map((bank) => [bank, consortium.network.pid(bank)]));
-  let measured: Awaited<ReturnType<typeof measure>>;
-  try {
+  const { figures, before, after, pids } = await inConsortium(options, point, async (consortium) => {
+    const { banks, network } = consortium;
     const load = startLoad(consortium, options, point.batch);
-    measured = await measure(consortium, load, options);
+    const measured = await measure(consortium, load, options);
     await load.stop();
-  } finally {
-    await consortium.close();
-  }
-  const { figures, before, after } = measured;
+    return { ...measured, pids: new Map(banks.map((bank) => [bank, network.pid(bank)])) };
+  });
   process.stdout.write(renderFigures(titleOf(options, point, figures), figures));
   if (options.profile !== undefined) {
     const window = { from: before.at, to: after.at };

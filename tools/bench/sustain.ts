@@ -1,7 +1,7 @@
-import { assertSynced, memoryBytes, round, type Sample, takeSample } from "./measurement.js";
+import { assertSynced, grownDisk, mean, memoryBytes, round, takeSample } from "./measurement.js";
 import type { Options } from "./options.js";
 import { count, mebibytes, table } from "./report.js";
-import { found, pointOf, startLoad } from "./single-run.js";
+import { inConsortium, pointOf, startLoad } from "./single-run.js";
 
 const INTERVAL_SECONDS = 10;
 
@@ -33,10 +33,9 @@ export interface SustainFigures {
 
 /** Holds a load for a long time. */
 export async function runSustain(options: Options, minutes: number): Promise<SustainFigures> {
-  const consortium = await found(options, pointOf(options));
   const wanted = Math.max(1, Math.round((60 * minutes) / INTERVAL_SECONDS));
   const intervals: Interval[] = [];
-  try {
+  await inConsortium(options, pointOf(options), async (consortium) => {
     const load = startLoad(consortium, options, pointOf(options).batch);
     await load.run(options.warmup);
     const startedAt = performance.now();
@@ -61,17 +60,11 @@ export async function runSustain(options: Options, minutes: number): Promise<Sus
       before = after;
     }
     await load.stop();
-  } finally {
-    await consortium.close();
-  }
+  });
   const figures = { intervals, trends: trendsOf(intervals) };
   process.stdout.write(renderTrends(figures));
   return figures;
 }
-
-/** Mean over the nodes. */
-const grownDisk = (before: Sample, after: Sample): number =>
-  mean(after.nodes.map(({ diskBytes }, index) => diskBytes - (before.nodes[index]?.diskBytes ?? 0)));
 
 function lineOf(interval: Interval): string {
   const memory = interval.memoryBytes.map(mebibytes).join("/");
@@ -114,6 +107,3 @@ function renderTrends({ trends }: SustainFigures): string {
     rows.map(([name, { first, last, perHour }]) => [name, ...[first, last, perHour].map(count)]),
   )}`;
 }
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { measure } from "./measurement.js";
 import type { Options } from "./options.js";
 import { count, table } from "./report.js";
-import { found, startLoad } from "./single-run.js";
+import { inConsortium, startLoad } from "./single-run.js";
 import { renderSweep, type SweptPoint } from "./sweep-page.js";
 
 /** Measures every combination of the lists; a consortium serves all batch sizes, smallest first. */
@@ -11,8 +11,7 @@ export async function runSweep(options: Options): Promise<{ readonly points: rea
   const batches = [...options.batch].sort((left, right) => left - right);
   for (const validators of options.validators) {
     for (const delay of options.delay) {
-      const consortium = await found(options, { validators, delay });
-      try {
+      await inConsortium(options, { validators, delay }, async (consortium) => {
         for (const batch of batches) {
           process.stderr.write(`${validators} validators, ${delay} ms apart, batches of ${batch}\n`);
           const load = startLoad(consortium, options, batch);
@@ -20,9 +19,7 @@ export async function runSweep(options: Options): Promise<{ readonly points: rea
           await load.stop();
           points.push({ validators, delay, batch, ...figures });
         }
-      } finally {
-        await consortium.close();
-      }
+      });
     }
   }
   process.stdout.write(renderPoints(points));
