@@ -16,10 +16,13 @@ export class ValidatorHistory {
     this.#proposals = proposals;
     this.#participants = participants;
     this.#sets = [founding.validators.map((validator) => successorOf(validator, participants))];
-    for (let proposal = 0; proposal < proposals.count; proposal += 1) {
-      const changesSet = ["validators", "evidence"].includes(proposals.kindOf(proposal));
-      if (changesSet && proposals.stateOf(proposal) === "activated") this.add(proposal);
-    }
+    const activated = Array.from({ length: proposals.count }, (_, proposal) => proposal).filter(
+      (proposal) =>
+        ["validators", "evidence"].includes(proposals.kindOf(proposal)) && proposals.stateOf(proposal) === "activated",
+    );
+    // The one made first may be the last in force, and each set is made out of the one before.
+    activated.sort((left, right) => proposals.valueOf(left) - proposals.valueOf(right));
+    for (const proposal of activated) this.add(proposal);
   }
 
   /** The set of an epoch; undefined for one that nobody decided. */

@@ -158,8 +158,7 @@ export class GovernanceExecution {
 
   /** Whether a participant is one of the validators of the block's epoch. */
   isValidator(participant: number): boolean {
-    const validators = this.#history.at(this.#block.epoch);
-    return validators?.some((validator) => validator.participant === participant) === true;
+    return this.#members().some((member) => member.participant === participant);
   }
 
   /** @param bytes a whole signed batch, well formed and signed by a key of scope govern */
@@ -221,15 +220,11 @@ export class GovernanceExecution {
     return this.membersAt(this.#block.epoch) ?? [];
   }
 
-  #isMember(participant: number): boolean {
-    return this.#members().some((member) => member.participant === participant);
-  }
-
   /** Validators and the authority propose; keys of another participant the authority alone (LEDG-45). */
   #mayPropose(participant: number, kind: ProposalKind): boolean {
     if (this.#state.participants.has(participant) && this.#state.participants.roleOf(participant) === ROLE_AUTHORITY)
       return true;
-    return kind !== "keys" && this.#isMember(participant);
+    return kind !== "keys" && this.isValidator(participant);
   }
 
   #propose(bytes: Uint8Array, words: Uint32Array, proposer: ParticipantNumber, batch: number): number {
@@ -314,7 +309,7 @@ export class GovernanceExecution {
   /** Validators vote; that it is ready says a bank which a live proposal would make one (LEDG-48). */
   #maySay(record: GovernRecord, words: Uint32Array, at: number, participant: number): boolean {
     if (record.type === "key") return true;
-    if (record.type !== "ready") return this.#isMember(participant);
+    if (record.type !== "ready") return this.isValidator(participant);
     const proposal = this.#findProposal(words, at + PROPOSAL_WORD);
     return proposal === undefined || !this.#isLive(proposal) || this.#newcomers(proposal).includes(participant);
   }
@@ -357,7 +352,7 @@ export class GovernanceExecution {
       listed = next.map(({ participant }) => participant);
       this.#listed.set(proposal, listed);
     }
-    return listed.filter((participant) => !this.#isMember(participant));
+    return listed.filter((participant) => !this.isValidator(participant));
   }
 
   /** Newcomers that have not stated that they are ready. */

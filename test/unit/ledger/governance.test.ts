@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { RESULT } from "../../../src/formats/index.js";
 import { outcomeAt, outcomeCount, ProtocolVersionError } from "../../../src/ledger/index.js";
-import type { Height } from "../../../src/primitives/index.js";
+import type { Epoch, Height } from "../../../src/primitives/index.js";
 import { ASHA, BINA, BOOK, RULEBOOK, START, transfers } from "../../fixtures/consortium.js";
 import {
   AXIS,
@@ -361,4 +361,32 @@ test("LEDG-20: a ledger restored from pages goes on exactly as the one that wrot
   expect(restored.ledger.rulebook).toEqual(SMALLER);
   expect(restored.ledger.participants()).toEqual(run.ledger.participants());
   expect(restored.ledger.height).toBe(5 as Height);
+});
+
+test("LEDG-20: sets that came into force in another order than they were proposed in survive a restart", () => {
+  const genesis = governedGenesis({ checkpointBlocks: 1 });
+  const run = GovernedRun.of(genesis);
+  const [first, ...others] = VALIDATORS.map(validatorOf);
+  const joined = { kind: "validators", content: { validators: [...VALIDATORS, YES].map(validatorOf) } } as const;
+  const renewed = { ...first, ...consensusProof(30) } as ReturnType<typeof validatorOf>;
+  run.block([proposal(1, joined)]);
+  run.block([SBI, HDFC, ICICI].map((voter) => ballot(voter, P1)));
+  run.pass(2, { kind: "validators", content: { validators: [renewed, ...others] } });
+  run.block([]);
+  expect(run.ledger.nextSet?.epoch).toBe(1);
+  run.block([run.ready(YES, P1)], undefined, 1);
+  run.block([], undefined, 1);
+  expect(run.ledger.nextSet?.epoch).toBe(2);
+  run.block([proposal(3, { kind: "validators", content: { validators: VALIDATORS.map(validatorOf) } })], undefined, 2);
+  run.block(
+    [SBI, HDFC, ICICI, YES].map((voter) => ballot(voter, id(SBI, 3))),
+    undefined,
+    2,
+  );
+  run.block([], undefined, 2);
+  const restored = GovernedRun.restoredFrom(run, genesis);
+  for (const [epoch, size] of [4, 4, 5, 4].entries()) {
+    expect(run.ledger.validatorsAt(epoch as Epoch)?.length).toBe(size);
+    expect(restored.ledger.validatorsAt(epoch as Epoch)).toEqual(run.ledger.validatorsAt(epoch as Epoch));
+  }
 });
