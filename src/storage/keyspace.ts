@@ -91,3 +91,7 @@ export function unseal(
   const payload = new Uint8Array(value.buffer, value.byteOffset + 4, value.length - 4);
   return checksumOf(key, payload) === checksum ? { payload, checksum } : undefined;
 }
+
+/** Both copies of the state, at the two ends of the keyspace. */
+export const stateOperations = (state: Uint8Array): { readonly key: Uint8Array; readonly value: Uint8Array }[] =>
+  [STATE_KEY, STATE_COPY_KEY].map((key) => ({ key, value: seal(key, state) }));

@@ -11,6 +11,9 @@ import type { Operation } from "./staging.js";
 export class Level {
   readonly #path: string;
   readonly #level: ClassicLevel<Uint8Array, Uint8Array>;
+  /** Changes that readers see already, by key; in the order in which they are to be made. */
+  readonly #held = new Map<string, Operation>();
+  #heldBytes = 0;
 
   private constructor(path: string, level: ClassicLevel<Uint8Array, Uint8Array>) {
     this.#path = path;
@@ -64,6 +67,8 @@ export class Level {
 
   /** The bytes under a key, unchecked. */
   getRaw(key: Uint8Array): Uint8Array | undefined {
+    const held = this.#held.get(nameOf(key));
+    if (held !== undefined) return held.value;
     try {
       const value = this.#level.getSync(key);
       return value === undefined ? undefined : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
@@ -72,7 +77,7 @@ export class Level {
     }
   }
 
-  /** All keys of a kind with their checksums, each value checked, in order. */
+  /** All keys of a kind with their checksums, each value checked, in order; not for a time when changes are held. */
   async *entries(kind: Kind): AsyncGenerator<{ readonly key: Uint8Array; readonly checksum: number }> {
     try {
       for await (const [key, value] of this.#level.iterator(rangeOf(kind))) {
@@ -94,20 +99,36 @@ export class Level {
     }
   }
 
+  /** Makes changes that readers see from now on and that the next `flush` writes. Values must not change meanwhile. */
+  hold(operations: Iterable<Operation>): void {
+    for (const operation of operations) {
+      this.#held.set(nameOf(operation.key), operation);
+      this.#heldBytes += sizeOf(operation);
+    }
+  }
+
+  /** Bytes of all changes since the last `flush`, those that another one replaced too. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
   /**
-   * Writes all operations in order, atomically; with `sync` it returns when they are on the disk.
+   * Writes what is held, and more, atomically, and returns when all is on the disk.
    *
    * @returns bytes of keys and values
    */
-  async write(operations: Iterable<Operation>, { sync }: { readonly sync: boolean }): Promise<number> {
+  async flush(operations: Iterable<Operation>): Promise<number> {
     const batch = this.#level.batch();
     let bytes = 0;
-    for (const { key, value } of operations) {
+    for (const operation of [...this.#held.values(), ...operations]) {
+      const { key, value } = operation;
       if (value === undefined) batch.del(key);
       else batch.put(key, value);
-      bytes += key.length + (value?.length ?? 0);
+      bytes += sizeOf(operation);
     }
-    await batch.write({ sync });
+    await batch.write({ sync: true });
+    this.#held.clear();
+    this.#heldBytes = 0;
     return bytes;
   }
 
@@ -117,3 +138,7 @@ export class Level {
 }
 
 const hexOf = (key: Uint8Array): string => Buffer.from(key).toString("hex");
+
+const nameOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
+
+const sizeOf = ({ key, value }: Operation): number => key.length + (value?.length ?? 0);

@@ -5,19 +5,10 @@ import type { StatePage } from "../ledger/index.js";
 import { assert, type Digest, type Height, toHex } from "../primitives/index.js";
 import type { FinalBlock, Store, StoredBlock, StoredState, StoreFailure, StoreWrite } from "../replica/index.js";
 import { classify, corrupt, StoreError } from "./fault.js";
-import {
-  batchKey,
-  blockKey,
-  checksumOf,
-  executedKey,
-  heightKey,
-  pageKey,
-  STATE_COPY_KEY,
-  STATE_KEY,
-  seal,
-} from "./keyspace.js";
+import type { Journal } from "./journal.js";
+import { batchKey, blockKey, checksumOf, executedKey, heightKey, pageKey, stateOperations } from "./keyspace.js";
 import type { Level } from "./level.js";
-import type { SegmentLog } from "./segment-log.js";
+import type { Frame, SegmentLog } from "./segment-log.js";
 import { encodeSnapshot } from "./snapshot.js";
 import { type LiveIndex, type Operation, type Stage, type StagedWrite, Staging } from "./staging.js";
 import {
@@ -34,9 +25,11 @@ import { unpackWords } from "./zero-words.js";
 
 /** Writes are merged up to this many bytes; one larger write is carried out alone. */
 const GROUP_BYTES_MAX = 8 * 1_048_576;
-/** Changes that wait for a sync before one is made on their account. */
-const UNSYNCED_BYTES_MAX = 4 * 1_048_576;
+/** Changes that wait for LevelDB, and frames that wait for a flush, before one is made on their account. */
+const HELD_BYTES_MAX = 4 * 1_048_576;
 const UNSYNCED_LOG_BYTES_MAX = 64 * 1_048_576;
+/** Frames of batches go to the journal too if all of a write has no more. */
+const JOURNALED_BYTES_MAX = 32_768;
 
 /** What is read back: far above the largest block's outcomes, and the largest page of any table. */
 const OUTCOMES_BYTES_MAX = 256 * 1_048_576;
@@ -62,6 +55,7 @@ export interface StoreParts {
   readonly level: Level;
   readonly batchLog: SegmentLog;
   readonly outcomeLog: SegmentLog;
+  readonly journal: Journal;
   readonly witness: Witness;
   readonly live: LiveIndex;
   readonly stage: Stage;
@@ -69,8 +63,8 @@ export interface StoreParts {
 }
 
 /**
- * The `Store` of a node: LevelDB for everything small, append-only logs for batches and outcomes
- * (docs/adr/0002-batch-log.md).
+ * The `Store` of a node: LevelDB for everything small, behind a journal that is flushed in its place
+ * (docs/adr/0004-journal.md); append-only logs for batches and outcomes (docs/adr/0002-batch-log.md).
  *
  * Byte arrays given to `write` must not change until its `done` was called. Memory is bounded by what the
  * caller lets wait, what is live (certificates, proposals, admissions) and 12 bytes a state page.
@@ -88,11 +82,14 @@ export class NodeStore implements Store {
   #failure: StoreError | undefined;
   #life: "open" | "closing" | "closed" = "open";
   #sequence: number;
-  /** Changes since the last sync, repeated in the next one: LevelDB's log may have been switched between. */
-  #unsynced: Operation[] = [];
-  #unsyncedBytes = 0;
-  /** Index entries of batches whose frames are not synced yet. */
+  /** Number of the state in LevelDB. */
+  #base: number;
+  /** Index entries of batches whose frames are neither synced nor in the journal yet. */
   #unindexed: Operation[] = [];
+  /** Whether LevelDB has all there is. */
+  #isSettled = true;
+  /** Whether the batch log has such frames. */
+  #hasLooseFrames = false;
   #writes = 0;
   #groups = 0;
   #levelSyncs = 0;
@@ -106,6 +103,7 @@ export class NodeStore implements Store {
     this.#stage = parts.stage;
     this.#nextDirectory = parts.stage.directory;
     this.#sequence = parts.sequence;
+    this.#base = parts.sequence;
     const isIndexed = (digest: Digest): boolean => parts.level.getRaw(batchKey(digest)) !== undefined;
     const { stage, live, batchLog, outcomeLog } = parts;
     this.#staging = new Staging({ stage, live, batchLog, outcomeLog, isIndexed });
@@ -130,10 +128,15 @@ export class NodeStore implements Store {
     return {
       writes: this.#writes,
       groups: this.#groups,
-      fsyncs: this.#levelSyncs + this.#parts.batchLog.fsyncs + this.#parts.outcomeLog.fsyncs,
-      bytesWritten: this.#levelBytes + this.#parts.batchLog.bytesWritten + this.#parts.outcomeLog.bytesWritten,
+      fsyncs: this.#levelSyncs + sumOf(this.#appended(), ({ fsyncs }) => fsyncs),
+      bytesWritten: this.#levelBytes + sumOf(this.#appended(), ({ bytesWritten }) => bytesWritten),
       queued: this.#queue.length,
     };
+  }
+
+  #appended(): readonly Pick<SegmentLog, "fsyncs" | "bytesWritten">[] {
+    const { journal, batchLog, outcomeLog } = this.#parts;
+    return [journal, batchLog, outcomeLog];
   }
 
   /** For `verifyStore`, which looks underneath. */
@@ -256,19 +259,28 @@ export class NodeStore implements Store {
     this.#life = "closing";
     await this.#draining;
     this.#life = "closed";
-    const { level, batchLog, outcomeLog, witness } = this.#parts;
+    const { level, batchLog, outcomeLog, journal, witness } = this.#parts;
     try {
-      if (this.#failure === undefined && (this.#unsynced.length > 0 || this.#unindexed.length > 0)) {
-        await this.#commit([], this.#stage);
-      }
+      await this.#settle();
       witness.close();
     } catch (error) {
       throw classify(error, this.path);
     } finally {
+      journal.close();
       batchLog.close();
       outcomeLog.close();
       await level.close();
     }
+  }
+
+  /** For a quiet store: brings everything to where it belongs, so that LevelDB can be looked through. */
+  async settle(): Promise<void> {
+    assert(this.#draining === undefined, "settle while a write is under way");
+    await this.#settle();
+  }
+
+  async #settle(): Promise<void> {
+    if (this.#failure === undefined && !this.#isSettled) await this.#flush(this.#stage);
   }
 
   async #drain(): Promise<void> {
@@ -300,42 +312,80 @@ export class NodeStore implements Store {
   }
 
   /**
-   * One physical write: frames to the logs; if anybody waits for the disk, the logs to the disk; then everything
-   * else in one batch of LevelDB, synced too; then the witness. An empty group syncs what is not yet.
+   * One physical write: frames to the logs, and everything else where readers see it. If anybody waits for the disk, all
+   * of it goes to the journal if it is short, or else to the disk where it belongs; then the witness.
    */
   async #commit(group: readonly StagedWrite[], after: Stage): Promise<void> {
-    const { level, batchLog, outcomeLog, witness } = this.#parts;
+    const { level, batchLog, outcomeLog } = this.#parts;
     this.#nextDirectory = after.directory;
-    await batchLog.append(group.flatMap((write) => write.batchFrames));
+    this.#isSettled = false;
+    const frames = group.flatMap((write) => write.batchFrames);
+    await batchLog.append(frames);
     await outcomeLog.append(group.flatMap((write) => write.outcomeFrames));
     const changes = group.flatMap((write) => write.operations);
+    level.hold(changes);
     this.#unindexed.push(...group.flatMap((write) => write.indexed));
-    const bytes = group.reduce((sum, write) => sum + write.bytes, 0);
-    const sync =
-      group.length === 0 ||
-      group.some((write) => write.durable) ||
-      this.#unsyncedBytes + bytes > UNSYNCED_BYTES_MAX ||
-      batchLog.unsyncedBytes > UNSYNCED_LOG_BYTES_MAX;
-    if (sync) await batchLog.sync();
-    if (group.some((write) => write.isCheckpoint)) await outcomeLog.sync();
-    this.#sequence += 1;
-    const stamp = { sequence: this.#sequence, batchesEnd: batchLog.synced };
-    const payload = encodeSnapshot(after.snapshot, stamp);
-    const state = [STATE_KEY, STATE_COPY_KEY].map((key) => ({ key, value: seal(key, payload) }));
-    const repeated = sync ? [...this.#unsynced, ...this.#unindexed] : [];
-    this.#levelBytes += await level.write([...repeated, ...changes, ...state], { sync });
     this.#groups += 1;
-    if (!sync) {
-      this.#unsynced.push(...changes);
-      this.#unsyncedBytes += bytes;
-      return;
+    const bytes = group.reduce((sum, write) => sum + write.bytes, 0);
+    const mustFlush =
+      group.some((write) => write.isCheckpoint) ||
+      level.heldBytes > HELD_BYTES_MAX ||
+      batchLog.unsyncedBytes > UNSYNCED_LOG_BYTES_MAX;
+    if (mustFlush) await this.#flush(after);
+    else if (!group.some((write) => write.durable)) this.#hasLooseFrames ||= frames.length > 0;
+    else if (!(await this.#journal({ bytes, frames, changes, after }))) await this.#flush(after);
+  }
+
+  /** False where the journal has no room for it. */
+  async #journal(write: {
+    readonly bytes: number;
+    readonly frames: readonly Frame[];
+    readonly changes: readonly Operation[];
+    readonly after: Stage;
+  }): Promise<boolean> {
+    const { batchLog, journal, level } = this.#parts;
+    const isShort = write.bytes <= JOURNALED_BYTES_MAX && !this.#hasLooseFrames;
+    // Long frames are flushed where they lie: writing them twice would cost more than a second flush.
+    if (!isShort) {
+      await batchLog.sync();
+      this.#hasLooseFrames = false;
     }
+    level.hold(this.#unindexed);
+    const sequence = this.#sequence + 1;
+    const entry = {
+      base: this.#base,
+      sequence,
+      state: encodeSnapshot(write.after.snapshot, { sequence, batchesEnd: batchLog.appended }),
+      operations: [...write.changes, ...this.#unindexed],
+      frames: isShort ? write.frames : [],
+    };
+    if (!(await journal.add(entry))) return false;
+    this.#synced(sequence);
+    return true;
+  }
+
+  /** Everything to the disk where it belongs. */
+  async #flush(after: Stage): Promise<void> {
+    const { batchLog, outcomeLog, level, journal } = this.#parts;
+    await batchLog.sync();
+    await outcomeLog.sync();
+    level.hold(this.#unindexed);
+    const sequence = this.#sequence + 1;
+    const state = encodeSnapshot(after.snapshot, { sequence, batchesEnd: batchLog.synced });
+    this.#levelBytes += await level.flush(stateOperations(state));
     this.#levelSyncs += 1;
+    this.#base = sequence;
+    this.#isSettled = true;
+    this.#hasLooseFrames = false;
+    journal.restart();
+    this.#synced(sequence);
+  }
+
+  #synced(sequence: number): void {
+    this.#sequence = sequence;
     this.#staging.forgetIndexed(this.#unindexed);
-    this.#unsynced = [];
-    this.#unsyncedBytes = 0;
     this.#unindexed = [];
-    witness.raise(this.#sequence);
+    this.#parts.witness.raise(sequence);
   }
 
   /** After a failed write or sync nobody knows what is on the disk: nothing is tried again. */
@@ -379,5 +429,8 @@ export class NodeStore implements Store {
     return new StoreError({ code: "STORE_CLOSED", path: this.path });
   }
 }
+
+const sumOf = <T>(all: readonly T[], value: (each: T) => number): number =>
+  all.reduce((sum, each) => sum + value(each), 0);
 
 const failureOf = (error: StoreError): StoreFailure => ({ code: error.fault.code, cause: error });

@@ -2,11 +2,12 @@ import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, equalBytes, type Height } from "../primitives/index.js";
 import { classify, corrupt, StoreError } from "./fault.js";
-import { DIRECTORY_KEY, META_KEY, STATE_COPY_KEY, STATE_KEY, seal } from "./keyspace.js";
+import { Journal } from "./journal.js";
+import { DIRECTORY_KEY, META_KEY, STATE_COPY_KEY, STATE_KEY, seal, stateOperations } from "./keyspace.js";
 import { Level } from "./level.js";
 import { addTotals, LiveKeys } from "./live-keys.js";
 import { NodeStore } from "./node-store.js";
-import { LOG_START, SegmentLog, syncDirectory } from "./segment-log.js";
+import { LOG_START, restoreFrames, SegmentLog } from "./segment-log.js";
 import { EMPTY_SNAPSHOT, encodeSnapshot, LAYOUT_VERSION, readSnapshot, type Snapshot, type Stamp } from "./snapshot.js";
 import type { LiveIndex } from "./staging.js";
 import { checkTables } from "./tables.js";
@@ -30,7 +31,7 @@ const VERIFIED_BYTES_MAX = 256 * 1_048_576;
  * Opens or makes the store of one node, repairs what a crash left half done, and checks that nothing that was
  * promised is gone. Holds an exclusive lock until `close`.
  *
- * Files: `level/` (LevelDB), `batches/` and `outcomes/` (logs), `witness`.
+ * Files: `level/` (LevelDB), `batches/` and `outcomes/` (logs), `journal`, `witness`.
  *
  * @throws {StoreError} STORE_LOCKED, STORE_MISSING, STORE_VERSION, STORE_FOREIGN, STORE_CORRUPT, STORE_FULL, STORE_IO
  */
@@ -72,21 +73,17 @@ async function create({ path, chainId }: OpenStoreOptions, level: Level): Promis
   assertNothingWritten(path, "its description is missing");
   if (chainId === undefined || !(await level.isEmpty())) throw corrupt(path, "its description is missing");
   Witness.create(witnessFile(path));
-  syncDirectory(path);
+  Journal.create(path, journalFile(path));
   const stamp: Stamp = { sequence: 0, batchesEnd: LOG_START };
   const state = encodeSnapshot(EMPTY_SNAPSHOT, stamp);
   const meta = seal(META_KEY, encodeMeta({ version: LAYOUT_VERSION, chainId }));
-  const operations = [
-    { key: META_KEY, value: meta },
-    { key: STATE_KEY, value: seal(STATE_KEY, state) },
-    { key: STATE_COPY_KEY, value: seal(STATE_COPY_KEY, state) },
-  ];
-  await level.write(operations, { sync: true });
+  await level.flush([{ key: META_KEY, value: meta }, ...stateOperations(state)]);
 }
 
 async function openParts(options: OpenStoreOptions, level: Level): Promise<NodeStore> {
   const { path, segmentBytes } = options;
   const chainId = checkMeta(options, level);
+  await takeIn(path, level);
   const { snapshot, stamp } = readState(path, level);
   const directory = readPages(path, level, snapshot);
   const live = await readLive(path, level, snapshot);
@@ -100,6 +97,7 @@ async function openParts(options: OpenStoreOptions, level: Level): Promise<NodeS
     level,
     batchLog: log("batches", stamp.batchesEnd),
     outcomeLog: log("outcomes", snapshot.checkpoint?.outcomesEnd),
+    journal: new Journal(journalFile(path)),
     witness,
     live,
     stage: { snapshot, directory, executedHeight: snapshot.checkpoint?.height ?? (0 as Height) },
@@ -107,6 +105,21 @@ async function openParts(options: OpenStoreOptions, level: Level): Promise<NodeS
   });
 }
 
+/** Brings to LevelDB and the batch log what an interrupted process left in the journal. */
+async function takeIn(path: string, level: Level): Promise<void> {
+  const { stamp } = readState(path, level);
+  const entries = Journal.read(path, journalFile(path), stamp.sequence);
+  const last = entries[entries.length - 1];
+  if (last === undefined) return;
+  restoreFrames(
+    join(path, "batches"),
+    entries.flatMap(({ frames }) => frames),
+  );
+  level.hold(entries.flatMap(({ operations }) => operations));
+  await level.flush(stateOperations(last.state));
+}
+
+const journalFile = (path: string): string => join(path, "journal");
 const witnessFile = (path: string): string => join(path, "witness");
 
 function checkMeta({ path, chainId }: OpenStoreOptions, level: Level): Digest {

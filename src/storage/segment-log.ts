@@ -12,6 +12,7 @@ import {
   statSync,
   unlinkSync,
   writev,
+  writevSync,
 } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -47,6 +48,9 @@ const FRAME_HEAD_BYTES = 40;
 
 /** Segments do not grow beyond this, unless one frame is larger. */
 const SEGMENT_BYTES = 256 * 1_048_576;
+
+/** Appended without a thread's help. */
+const ON_THE_SPOT_BYTES = 65_536;
 
 /** Descriptors kept for reading. */
 const READERS_MAX = 64;
@@ -94,6 +98,11 @@ export class SegmentLog {
     return this.#reserved;
   }
 
+  /** Everything before this was handed to the file system. */
+  get appended(): Position {
+    return this.#appended;
+  }
+
   /** Everything before this is on the disk. */
   get synced(): Position {
     return this.#synced;
@@ -130,19 +139,14 @@ export class SegmentLog {
 
   /** Writes frames at their reserved places. Durable only after `sync`. */
   async append(frames: readonly Frame[]): Promise<void> {
-    let start = 0;
-    while (start < frames.length) {
-      const first = frames[start] as Frame;
-      let stop = start + 1;
-      while (stop < frames.length && frames[stop]?.location.segment === first.location.segment) stop += 1;
-      const fd = await this.#writerOf(first.location.segment);
-      await writeAll(fd, frames.slice(start, stop).flatMap(frameParts), first.location.offset);
-      const { location } = frames[stop - 1] as Frame;
-      const offset = location.offset + FRAME_HEAD_BYTES + location.length;
-      this.#unsyncedBytes += offset - first.location.offset;
-      this.#bytesWritten += offset - first.location.offset;
-      this.#appended = { segment: location.segment, offset };
-      start = stop;
+    for (const part of bySegment(frames)) {
+      const { first, parts, end, bytes } = part;
+      const fd = this.#writer?.segment === first.segment ? this.#writer.fd : await this.#open(first.segment);
+      if (bytes <= ON_THE_SPOT_BYTES) writeAllNow(fd, parts, first.offset);
+      else await writeAll(fd, parts, first.offset);
+      this.#unsyncedBytes += bytes;
+      this.#bytesWritten += bytes;
+      this.#appended = end;
     }
   }
 
@@ -207,8 +211,7 @@ export class SegmentLog {
     this.#writer = undefined;
   }
 
-  async #writerOf(segment: number): Promise<number> {
-    if (this.#writer?.segment === segment) return this.#writer.fd;
+  async #open(segment: number): Promise<number> {
     if (this.#writer !== undefined) {
       await this.#syncWriter(this.#writer.fd);
       closeSync(this.#writer.fd);
@@ -289,6 +292,52 @@ export function syncDirectory(directory: string): void {
   }
 }
 
+/**
+ * Writes frames anew that an interrupted process may have left half written, and returns when they are on the disk.
+ *
+ * @param directory of the log, which nobody has open
+ */
+export function restoreFrames(directory: string, frames: readonly Frame[]): void {
+  if (frames.length === 0) return;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  for (const { first, parts } of bySegment(frames)) {
+    const file = segmentFile(directory, first.segment);
+    const fd = openSync(file, existsSync(file) ? "r+" : "wx+", 0o600);
+    writeAllNow(fd, parts, first.offset);
+    fsyncSync(fd);
+    closeSync(fd);
+  }
+  syncDirectory(directory);
+}
+
+/** Frames that follow each other in one file. */
+interface FrameRun {
+  readonly first: Location;
+  readonly parts: readonly Uint8Array[];
+  readonly end: Position;
+  readonly bytes: number;
+}
+
+function bySegment(frames: readonly Frame[]): FrameRun[] {
+  const runs: FrameRun[] = [];
+  for (let start = 0; start < frames.length; ) {
+    const first = (frames[start] as Frame).location;
+    let stop = start;
+    let offset = first.offset;
+    const isNext = (frame: Frame | undefined): frame is Frame =>
+      frame?.location.segment === first.segment && frame.location.offset === offset;
+    const parts: Uint8Array[] = [];
+    for (let frame = frames[stop]; isNext(frame); frame = frames[stop]) {
+      parts.push(...frameParts(frame));
+      offset += FRAME_HEAD_BYTES + frame.location.length;
+      stop += 1;
+    }
+    runs.push({ first, parts, end: { segment: first.segment, offset }, bytes: offset - first.offset });
+    start = stop;
+  }
+  return runs;
+}
+
 function frameParts(frame: Frame): Uint8Array[] {
   assert(frame.bytes.length === frame.location.length && frame.key.length === 32, "frame of another shape");
   const head = new Uint8Array(FRAME_HEAD_BYTES);
@@ -310,6 +359,15 @@ async function writeAll(fd: number, parts: readonly Uint8Array[], position: numb
     const { bytesWritten } = await writevAsync(fd, rest, offset);
     offset += bytesWritten;
     rest = skipBytes(rest, bytesWritten);
+  }
+}
+
+/** `writeAll` for few bytes, which the kernel takes sooner than a thread would. */
+function writeAllNow(fd: number, parts: readonly Uint8Array[], position: number): void {
+  for (let rest = parts, offset = position; rest.length > 0; ) {
+    const written = writevSync(fd, rest as Uint8Array[], offset);
+    offset += written;
+    rest = skipBytes(rest, written);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Divergence, FinalHead } from "../replica/index.js";
 import type { Position } from "./segment-log.js";
 
 /** Layout of everything under the store's directory; another number is refused. */
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
 
 /** Number and checksum of the certificates, proposals and admissions that must be found at opening. */
 export interface LiveTotals {
@@ -23,7 +23,7 @@ export interface StoredCheckpoint {
 }
 
 /**
- * Everything that changes in place, written anew with every physical write, twice, under keys that lie far
+ * Everything that changes in place, written anew with every physical write; in LevelDB twice, under keys that lie far
  * apart. All else hangs from it: heights below the head must be found, live keys must add up, pages must
  * match the directory, the directory this checksum. So an entry that LevelDB lost, or an older
  * version that shows through where a newer one rotted, is noticed.
@@ -42,7 +42,7 @@ export interface Snapshot {
 export interface Stamp {
   /** Number of this physical write; from 0, the creation. */
   readonly sequence: number;
-  /** The batch log up to here was synced before. */
+  /** The batch log up to here was synced before, or stands in the journal. */
   readonly batchesEnd: Position;
 }
 

@@ -47,7 +47,7 @@ export interface StagedWrite {
   readonly durable: boolean;
   readonly isCheckpoint: boolean;
   readonly operations: readonly Operation[];
-  /** Index entries; they go to LevelDB only after the batch log was synced. */
+  /** Index entries; they are made durable only with the frames, or after them. */
   readonly indexed: readonly Operation[];
   readonly batchFrames: readonly Frame[];
   readonly outcomeFrames: readonly Frame[];
@@ -107,9 +107,9 @@ export class Staging {
 }
 
 /**
- * An admission promises the batch, a checkpoint promises the results below it. And what the state counts and sums up
- * must not be missing where a later state is there: after a power loss, of two writes that nobody waited for the first
- * may be lost alone, since the kernel writes pages back in any order. So only results need not wait for the disk.
+ * An admission promises the batch, a checkpoint promises the results below it. And what the state counts and sums up has
+ * to be where that state is: what nobody waits for is written later than the next entry of the journal, or never. So only
+ * results need not wait for the disk.
  */
 const isDurable = (write: StoreWrite): boolean =>
   write.durable ||

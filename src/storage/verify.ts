@@ -99,6 +99,7 @@ export async function verifyOpened(
   onProgress: (progress: StoreProgress) => void = () => undefined,
 ): Promise<StoreReport> {
   const verification = new Verification(store, onProgress);
+  await store.settle();
   await verification.run();
   return verification.report();
 }

@@ -14,6 +14,7 @@ const WITNESS_BYTES = 12;
  */
 export class Witness {
   readonly #file: string;
+  readonly #bytes = new Uint8Array(WITNESS_BYTES);
   #fd: number | undefined;
 
   private constructor(file: string) {
@@ -47,7 +48,7 @@ export class Witness {
 
   raise(sequence: number): void {
     this.#fd ??= openSync(this.#file, "r+");
-    writeSync(this.#fd, encode(sequence), 0, WITNESS_BYTES, 0);
+    writeSync(this.#fd, encode(sequence, this.#bytes), 0, WITNESS_BYTES, 0);
   }
 
   close(): void {
@@ -57,9 +58,9 @@ export class Witness {
   }
 }
 
-function encode(sequence: number): Uint8Array {
-  const bytes = Buffer.alloc(WITNESS_BYTES);
-  bytes.writeBigUInt64LE(BigInt(sequence), 0);
-  bytes.writeUInt32LE(crc32(bytes.subarray(0, 8)), 8);
+function encode(sequence: number, bytes: Uint8Array = new Uint8Array(WITNESS_BYTES)): Uint8Array {
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(0, BigInt(sequence), true);
+  view.setUint32(8, crc32(bytes.subarray(0, 8)), true);
   return bytes;
 }

@@ -16,8 +16,8 @@ function mountSmallDisk(directory: string, kibibytes: number): boolean {
 
 describe("attack 55: a full disk", () => {
   test.for<[string, number, number]>([
-    ["batches fill it", 60_000, 3_072],
-    ["LevelDB fills it", 320, 1_024],
+    ["batches fill it", 60_000, 4_096],
+    ["LevelDB fills it", 320, 2_560],
   ])("%s: the writer hears it, and what was promised before is there", async ([, batchBytes, kibibytes], { skip }) => {
     const path = temporaryDirectory();
     if (!mountSmallDisk(path, kibibytes)) skip("mounting a small tmpfs needs root");

@@ -279,7 +279,7 @@ describe("attack 54: bit rot and misdirected writes", () => {
     expect(await faultOf(() => (kind === "g" ? readAll(path) : open(path)))).toBe("STORE_CORRUPT");
   });
 
-  test.each(["level/CURRENT", "witness", "batches/00000000.log", "outcomes/00000000.log"])(
+  test.each(["level/CURRENT", "witness", "journal", "batches/00000000.log", "outcomes/00000000.log"])(
     "%s is gone",
     async (name) => {
       const path = temporaryDirectory();
