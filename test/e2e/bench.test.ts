@@ -42,6 +42,7 @@ test.each([
   [["--sweep", "--low-load"], "--low-load and --sweep exclude each other"],
   [["--rate", "5", "--low-load"], "--rate does not go with --low-load"],
   [["--validators", "3"], "whole number from 4 to 31"],
+  [["--runs", "5", "--sweep"], "--runs does not go with --sweep"],
 ])("%j is refused with one sentence", async (words, sentence) => {
   const { exitCode, out } = await bench(...words);
   expect(exitCode).toBe(2);

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { runCatchUp } from "./catch-up.js";
 import { type Options, readOptions } from "./options.js";
+import { runRepeated } from "./repeated.js";
 import { runRestart } from "./restart.js";
 import { pointOf, runSingle } from "./single-run.js";
 import { runSustain } from "./sustain.js";
@@ -21,7 +22,8 @@ process.setMaxListeners(0);
 // Nodes are ended before this process goes, whatever ends it.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
 try {
-  const figures = await run(options);
+  const { runs } = options;
+  const figures = runs === undefined ? await run(options) : await runRepeated(runs, () => run(options));
   if (options.json !== undefined) {
     const { scheme, accounts, rate, single } = options;
     const asked = { ...pointOf(options), scheme, accounts, rate, single };

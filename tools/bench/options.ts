@@ -25,6 +25,7 @@ export interface Options {
   readonly catchUp?: number;
   readonly underLoad?: true;
   readonly restart?: number;
+  readonly runs?: number;
   readonly profile?: string;
   readonly json?: string;
   readonly html: string;
@@ -65,6 +66,7 @@ Examples:
   npm run bench -- --batch 1000 --delay 25                  as if the banks were 25 ms apart
   npm run bench -- --sweep --batch 1,100,4000 --validators 4,7
   npm run bench -- --sustain 60                             an hour, every 10 s a line
+  npm run bench -- --runs 5 --batch 8190                    five times: median and range
   npm run bench -- --profile profiles --seconds 10          where the nodes' time goes
   npm run bench -- --catch-up 200000                        a node that was away
   npm run bench -- --restart 500000                         from start to ready
@@ -94,6 +96,7 @@ export function readOptions(words: readonly string[]): Options {
     .option("--catch-up <n>", "stop a node for so many transfers and see it come back", whole(1, 100_000_000))
     .option("--under-load", "with --catch-up: the load goes on meanwhile")
     .option("--restart <n>", "from start to ready with so many transfers on disk", whole(1, 100_000_000))
+    .option("--runs <n>", "measure so often, each time anew; least, median and greatest at the end", whole(2, 99))
     .option("--profile <dir>", "a CPU profile and a flame graph of each node there, and tables of them")
     .option("--json <file>", "write the figures there")
     .option("--html <file>", "page of a sweep", "bench-sweep.html")
@@ -137,6 +140,8 @@ function faultOf(given: Partial<Options>): string | undefined {
   if (isPaced && given.inFlight !== undefined) return "with --rate nobody waits for answers: leave out --in-flight";
   if (given.profile !== undefined && (given.sweep ?? given.sustain ?? given.catchUp ?? given.restart) !== undefined)
     return `--profile does not go with ${modes.join(", ")}`;
+  const once = [given.sweep, given.sustain, given.profile].some((mode) => mode !== undefined);
+  if (given.runs !== undefined && once) return "--runs does not go with --sweep, --sustain and --profile";
   if (given.single !== undefined && (given.batch ?? given.clients ?? given.inFlight) !== undefined)
     return "--single has one transfer a request and one node: leave out --batch, --clients and --in-flight";
   return undefined;

@@ -3,6 +3,7 @@ import { Latencies } from "../../../tools/bench/latencies.js";
 import { Load } from "../../../tools/bench/load.js";
 import { assertSynced, type Sample } from "../../../tools/bench/measurement.js";
 import { grownHistogram, observations, parseMetrics, quantileMs } from "../../../tools/bench/metrics.js";
+import { spreadsOf } from "../../../tools/bench/repeated.js";
 import { type Interval, trendsOf } from "../../../tools/bench/sustain.js";
 
 describe("latencies", () => {
@@ -120,4 +121,19 @@ describe("a long run", () => {
     expect(p99).toEqual({ first: 1.5, last: 9.5, perHour: 360 });
     expect(memoryBytes).toEqual({ first: 3, last: 19, perHour: 720 });
   });
+});
+
+test("several runs: least, median and greatest of what all of them have", () => {
+  const results = [30, 10, 20].map((p50, run) => ({
+    transfersPerSecond: 100 + run,
+    latencyMs: { p50 },
+    nodes: [{ cpuShare: 1 }],
+    title: "x",
+    ...(run === 0 ? { failed: 1 } : {}),
+  }));
+  expect(spreadsOf(results)).toEqual({
+    transfersPerSecond: { least: 100, median: 101, greatest: 102 },
+    "latencyMs.p50": { least: 10, median: 20, greatest: 30 },
+  });
+  expect(spreadsOf(results.slice(0, 2))["latencyMs.p50"]).toEqual({ least: 10, median: 10, greatest: 30 });
 });
