@@ -11,7 +11,7 @@ import type { Operation } from "./staging.js";
 export class Level {
   readonly #path: string;
   readonly #level: ClassicLevel<Uint8Array, Uint8Array>;
-  /** Changes that readers see already, by key; in the order in which they are to be made. */
+  /** The newest change of each key that readers see already and LevelDB has not. */
   readonly #held = new Map<string, Operation>();
   #heldBytes = 0;
 

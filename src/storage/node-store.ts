@@ -67,7 +67,8 @@ export interface StoreParts {
  * (docs/adr/0004-journal.md); append-only logs for batches and outcomes (docs/adr/0002-batch-log.md).
  *
  * Byte arrays given to `write` must not change until its `done` was called. Memory is bounded by what the
- * caller lets wait, what is live (certificates, proposals, admissions) and 12 bytes a state page.
+ * caller lets wait, what is live (certificates, proposals, admissions), the changes that LevelDB has still to get and 12 bytes
+ * a state page.
  */
 export class NodeStore implements Store {
   readonly path: string;
@@ -86,10 +87,10 @@ export class NodeStore implements Store {
   #base: number;
   /** Index entries of batches whose frames are neither synced nor in the journal yet. */
   #unindexed: Operation[] = [];
-  /** Whether LevelDB has all there is. */
-  #isSettled = true;
   /** Whether the batch log has such frames. */
   #hasLooseFrames = false;
+  /** Whether LevelDB has all there is. */
+  #isSettled = true;
   #writes = 0;
   #groups = 0;
   #levelSyncs = 0;
@@ -128,13 +129,13 @@ export class NodeStore implements Store {
     return {
       writes: this.#writes,
       groups: this.#groups,
-      fsyncs: this.#levelSyncs + sumOf(this.#appended(), ({ fsyncs }) => fsyncs),
-      bytesWritten: this.#levelBytes + sumOf(this.#appended(), ({ bytesWritten }) => bytesWritten),
+      fsyncs: this.#levelSyncs + sumOf(this.#files(), ({ fsyncs }) => fsyncs),
+      bytesWritten: this.#levelBytes + sumOf(this.#files(), ({ bytesWritten }) => bytesWritten),
       queued: this.#queue.length,
     };
   }
 
-  #appended(): readonly Pick<SegmentLog, "fsyncs" | "bytesWritten">[] {
+  #files(): readonly Pick<SegmentLog, "fsyncs" | "bytesWritten">[] {
     const { journal, batchLog, outcomeLog } = this.#parts;
     return [journal, batchLog, outcomeLog];
   }
