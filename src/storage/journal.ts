@@ -1,9 +1,9 @@
-import { closeSync, existsSync, fdatasync, fdatasyncSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fdatasync, fdatasyncSync, openSync, readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { crc32 } from "node:zlib";
 import { decode, type Reader, Writer } from "../primitives/index.js";
 import { corrupt } from "./fault.js";
-import { type Frame, syncDirectory } from "./segment-log.js";
+import { type Frame, syncDirectory, writeAllNow } from "./segment-log.js";
 import type { Operation } from "./staging.js";
 
 const fdatasyncAsync = promisify(fdatasync);
@@ -54,7 +54,7 @@ export class Journal {
   /** Makes the file, for a new store. */
   static create(directory: string, file: string): void {
     const fd = openSync(file, "w", 0o600);
-    writeSync(fd, new Uint8Array(JOURNAL_BYTES));
+    writeAllNow(fd, [new Uint8Array(JOURNAL_BYTES)], 0);
     fdatasyncSync(fd);
     closeSync(fd);
     syncDirectory(directory);
@@ -97,7 +97,7 @@ export class Journal {
   async add(entry: JournalEntry): Promise<boolean> {
     const bytes = encodeEntry(entry);
     if (this.#offset + bytes.length > JOURNAL_BYTES) return false;
-    writeWhole(this.#fd, bytes, this.#offset);
+    writeAllNow(this.#fd, [bytes], this.#offset);
     const start = performance.now();
     if (this.#lastMs <= ON_THE_SPOT_MS) fdatasyncSync(this.#fd);
     else await fdatasyncAsync(this.#fd);
@@ -161,10 +161,4 @@ function readEntry(reader: Reader): JournalEntry {
       return { location: { ...place, length: bytes.length }, key, bytes };
     }),
   };
-}
-
-function writeWhole(fd: number, bytes: Uint8Array, position: number): void {
-  for (let done = 0; done < bytes.length; ) {
-    done += writeSync(fd, bytes, done, bytes.length - done, position + done);
-  }
 }

@@ -139,8 +139,7 @@ export class SegmentLog {
 
   /** Writes frames at their reserved places. Durable only after `sync`. */
   async append(frames: readonly Frame[]): Promise<void> {
-    for (const part of bySegment(frames)) {
-      const { first, parts, end, bytes } = part;
+    for (const { first, parts, end, bytes } of bySegment(frames)) {
       const fd = this.#writer?.segment === first.segment ? this.#writer.fd : await this.#open(first.segment);
       if (bytes <= ON_THE_SPOT_BYTES) writeAllNow(fd, parts, first.offset);
       else await writeAll(fd, parts, first.offset);
@@ -363,7 +362,7 @@ async function writeAll(fd: number, parts: readonly Uint8Array[], position: numb
 }
 
 /** `writeAll` for few bytes, which the kernel takes sooner than a thread would. */
-function writeAllNow(fd: number, parts: readonly Uint8Array[], position: number): void {
+export function writeAllNow(fd: number, parts: readonly Uint8Array[], position: number): void {
   for (let rest = parts, offset = position; rest.length > 0; ) {
     const written = writevSync(fd, rest as Uint8Array[], offset);
     offset += written;
