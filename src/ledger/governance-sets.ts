@@ -17,8 +17,7 @@ export class ValidatorHistory {
     this.#participants = participants;
     this.#sets = [founding.validators.map((validator) => successorOf(validator, participants))];
     const activated = Array.from({ length: proposals.count }, (_, proposal) => proposal).filter(
-      (proposal) =>
-        ["validators", "evidence"].includes(proposals.kindOf(proposal)) && proposals.stateOf(proposal) === "activated",
+      (proposal) => changesSet(proposals.kindOf(proposal)) && proposals.stateOf(proposal) === "activated",
     );
     // The one made first may be the last in force, and each set is made out of the one before.
     activated.sort((left, right) => proposals.valueOf(left) - proposals.valueOf(right));
@@ -45,6 +44,9 @@ export class ValidatorHistory {
     if (before !== undefined) this.#sets[epoch] = this.setOf(proposal, before);
   }
 }
+
+/** Whether proposals of a kind decide who validates. */
+export const changesSet = (kind: string): boolean => kind === "validators" || kind === "evidence";
 
 /** The set that a content asks for; undefined for contents that change none. */
 export function nextSetOf(

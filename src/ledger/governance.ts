@@ -30,7 +30,7 @@ import {
 } from "../primitives/index.js";
 import { PROTOCOL_VERSION, ProtocolVersionError } from "./contract.js";
 import { type GovernanceFault, type JudgeContext, judgeContent } from "./governance-judge.js";
-import { nextSetOf, ValidatorHistory } from "./governance-sets.js";
+import { changesSet, nextSetOf, ValidatorHistory } from "./governance-sets.js";
 import { NO_BATCH } from "./outcome-log.js";
 import { ROLE_AUTHORITY } from "./participants.js";
 import type { Resolution } from "./proposals.js";
@@ -467,8 +467,7 @@ export class GovernanceExecution {
     const value = isFit ? this.#effect(change, context) : undefined;
     if (value === undefined) this.#end(proposal, "not_activated", RESULT.not_activated, 0);
     else this.#end(proposal, "activated", RESULT.activated, value);
-    if (value !== undefined && (change.kind === "validators" || change.kind === "evidence"))
-      this.#history.add(proposal);
+    if (value !== undefined && changesSet(change.kind)) this.#history.add(proposal);
   }
 
   /** Puts a change in force. @returns what it decided, 0 for nothing to remember; undefined if it cannot be */
