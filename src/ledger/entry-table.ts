@@ -123,10 +123,15 @@ export class EntryTable {
     for (let page = 0; page < this.pageCount; page += 1) if (this.#dirty[page] !== 1) this.#markDirty(page);
   }
 
-  /** The used entries of a page, as a copy. */
-  pageBytes(page: number): Uint8Array {
+  /** Pages of one memory segment. */
+  get segmentPages(): number {
+    return SEGMENT_ENTRIES / this.pageEntries;
+  }
+
+  /** The used entries of a page, or of some of one segment that follow each other, as a copy. */
+  pageBytes(page: number, pages = 1): Uint8Array {
     const first = page * this.pageEntries;
-    const entries = Math.max(0, Math.min(this.pageEntries, this.#count - first));
+    const entries = Math.max(0, Math.min(pages * this.pageEntries, this.#count - first));
     if (entries === 0) return new Uint8Array(0);
     const base = this.baseOf(first);
     const words = this.wordsOf(first).slice(base, base + entries * this.entryWords);

@@ -39,6 +39,17 @@ export const STATE_TABLES = [
 ] as const;
 export type StateTable = (typeof STATE_TABLES)[number];
 
+interface TablePage {
+  readonly page: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Pages that follow each other. */
+interface PageRun {
+  readonly first: number;
+  readonly count: number;
+}
+
 /** Digests of one table's tree from its pages up. */
 class PageTree {
   readonly #table: EntryTable;
@@ -54,19 +65,15 @@ class PageTree {
   }
 
   /** Hashes what changed and returns the changed pages by number, with their bytes. */
-  update(): { readonly page: number; readonly bytes: Uint8Array }[] {
-    const pages = this.#table.takeDirtyPages().map((page) => ({ page, bytes: this.#table.pageBytes(page) }));
+  update(): TablePage[] {
+    const dirty = this.#table.takeDirtyPages();
     this.count = this.#table.count;
-    const used = pages.filter(({ bytes }) => bytes.length > 0);
-    if (pages.length === 0) return pages;
-    if (this.#table.pageCount <= 1) {
+    const pages = runsOf(dirty, this.#table.segmentPages).flatMap((run) => this.#hashRun(run));
+    if (pages.length > 0 && this.#table.pageCount <= 1) {
       // A table within one page has a tree of its own height.
-      this.root = countedRoot(
-        used.length === 0 ? new Uint8Array(0) : entryHashes(used[0]?.bytes as Uint8Array, this.#entryBytes()),
-      );
+      this.root = countedRoot(entryHashes(this.#table.pageBytes(0), this.#entryBytes()));
     }
-    this.#hashPages(used);
-    this.#climb(used.map(({ page }) => page));
+    this.#climb(dirty.filter((page) => page < this.#table.pageCount));
     return pages;
   }
 
@@ -104,18 +111,21 @@ class PageTree {
     return this.#table.entryWords * 4;
   }
 
-  #hashPages(pages: readonly { readonly page: number; readonly bytes: Uint8Array }[]): void {
+  /** Copies and hashes pages that lie next to each other in memory, all together. */
+  #hashRun({ first, count }: PageRun): TablePage[] {
+    const bytes = this.#table.pageBytes(first, count);
     const levelCount = ceilLog2(this.#table.pageEntries);
     const fullBytes = this.#table.pageEntries * this.#entryBytes();
-    const full = pages.filter(({ bytes }) => bytes.length === fullBytes);
-    const buffer = new Uint8Array(full.length * fullBytes);
-    for (const [index, { bytes }] of full.entries()) buffer.set(bytes, index * fullBytes);
-    let nodes = entryHashes(buffer, this.#entryBytes());
+    const full = Math.floor(bytes.length / fullBytes);
+    let nodes = entryHashes(bytes.subarray(0, full * fullBytes), this.#entryBytes());
     for (let level = 0; level < levelCount; level += 1) nodes = hashPairs(nodes);
-    for (const [index, { page }] of full.entries()) this.#set(0, page, nodes.subarray(index * 32, index * 32 + 32));
-    for (const { page, bytes } of pages) {
-      if (bytes.length < fullBytes) this.#set(0, page, climb(entryHashes(bytes, this.#entryBytes()), levelCount, 0));
-    }
+    if (full > 0) this.#set(0, first, nodes);
+    const rest = bytes.subarray(full * fullBytes);
+    if (rest.length > 0) this.#set(0, first + full, climb(entryHashes(rest, this.#entryBytes()), levelCount, 0));
+    return Array.from({ length: count }, (_, index) => ({
+      page: first + index,
+      bytes: bytes.subarray(index * fullBytes, (index + 1) * fullBytes),
+    }));
   }
 
   /** Recomputes the nodes above changed pages, one native call per level. */
@@ -145,8 +155,9 @@ class PageTree {
     if (pageCount > 1) this.root = mixInCount((this.#levels[height] as Uint8Array).subarray(0, 32), this.count);
   }
 
-  #set(level: number, place: number, digest: Uint8Array): void {
-    const needed = place * 32 + 32;
+  /** Puts nodes of a level from `place` on. */
+  #set(level: number, place: number, digests: Uint8Array): void {
+    const needed = place * 32 + digests.length;
     let nodes = this.#levels[level] ?? new Uint8Array(0);
     if (nodes.length < needed) {
       const grown = new Uint8Array(Math.max(needed, nodes.length * 2));
@@ -154,7 +165,7 @@ class PageTree {
       nodes = grown;
     }
     this.#levels[level] = nodes;
-    nodes.set(digest, place * 32);
+    nodes.set(digests, place * 32);
   }
 }
 
@@ -250,6 +261,17 @@ function climb(
 function siblingIn(nodes: Uint8Array, place: number, level: number, zeroLevel: number): Uint8Array {
   const at = (Math.floor(place / 2 ** level) ^ 1) * 32;
   return at < nodes.length ? nodes.slice(at, at + 32) : zeros(zeroLevel).slice();
+}
+
+/** @param pages ascending; a run does not go beyond a multiple of `limit` */
+function runsOf(pages: readonly number[], limit: number): PageRun[] {
+  const runs: { first: number; count: number }[] = [];
+  for (const page of pages) {
+    const last = runs[runs.length - 1];
+    if (last !== undefined && page === last.first + last.count && page % limit !== 0) last.count += 1;
+    else runs.push({ first: page, count: 1 });
+  }
+  return runs;
 }
 
 /** Parents of ascending places, ascending. */

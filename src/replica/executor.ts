@@ -138,7 +138,7 @@ export class Executor {
     this.#writes += 1;
     this.#unwritten.set(at, { leaf: executed.leaf, outcomes: executed.outcomes, batches });
     const write = {
-      durable: executed.checkpoint !== undefined,
+      durable: false,
       batches: batches.filter((batch) => !this.#port.isStored(batch.digest)),
       executed: { leaf: executed.leaf, outcomes: executed.outcomes, nodes },
       ...(executed.checkpoint === undefined ? {} : { checkpoint: executed.checkpoint }),

@@ -105,6 +105,10 @@ export interface StoreWrite {
     /** Nodes of the results tree completed by this leaf, the leaf's own hash at level 0. */
     readonly nodes: readonly TreeNode[];
   };
+  /**
+   * At the height of `executed`, or of the newest result before. Reads show it from `done` on; a restart finds it some time later,
+   * and the one before until then, whatever was written meanwhile. The bytes of its pages must not change any more.
+   */
   readonly checkpoint?: Checkpoint;
   readonly divergence?: Divergence;
   /** Kept for good, at most EVIDENCE_MAX of them. */

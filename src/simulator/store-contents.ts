@@ -1,4 +1,5 @@
 import { type Certificate, type ResultLeaf, readBody, readHeader } from "../formats/index.js";
+import type { Checkpoint } from "../ledger/index.js";
 import { assert, type Digest, decode, type Epoch, type Height, type View } from "../primitives/index.js";
 import type {
   Divergence,
@@ -87,13 +88,18 @@ export function apply(contents: Contents, write: StoreWrite): void {
   for (const digest of write.dropAdmitted ?? []) contents.admitted.delete(digest);
   if (write.executed !== undefined) addResult(contents, write.executed);
   if (write.checkpoint !== undefined) {
-    const { height, stateRoot, pages } = write.checkpoint;
-    assert(height === contents.executedHeight, "a checkpoint is not at the executed height");
-    for (const page of pages) contents.pages.set(page.key, page.bytes);
-    contents.checkpoint = { height, stateRoot };
+    assert(write.checkpoint.height === contents.executedHeight, "a checkpoint is not at the executed height");
+    addCheckpoint(contents, write.checkpoint);
   }
   contents.evidence.push(...(write.evidence ?? []));
   if (write.divergence !== undefined) contents.divergence = write.divergence;
+}
+
+/** A checkpoint of results that are there. */
+export function addCheckpoint(contents: Contents, { height, stateRoot, pages }: Checkpoint): void {
+  assert(height <= contents.executedHeight, "a checkpoint is above the results");
+  for (const page of pages) contents.pages.set(page.key, page.bytes);
+  contents.checkpoint = { height, stateRoot };
 }
 
 export const certificateKey = ({

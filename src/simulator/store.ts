@@ -1,10 +1,17 @@
 import type { ResultLeaf } from "../formats/index.js";
-import type { StatePage } from "../ledger/index.js";
+import type { Checkpoint, StatePage } from "../ledger/index.js";
 import type { Digest, Height } from "../primitives/index.js";
 import type { FinalBlock, Store, StoredState, StoreFailure, StoreWrite } from "../replica/index.js";
 import { corrupt, Damage, drawPlace, type Place, SimulatedStoreError } from "./damage.js";
 import type { Random } from "./random.js";
-import { apply, type Contents, copyContents, emptyContents, forgetUncheckpointed } from "./store-contents.js";
+import {
+  addCheckpoint,
+  apply,
+  type Contents,
+  copyContents,
+  emptyContents,
+  forgetUncheckpointed,
+} from "./store-contents.js";
 
 /** How a simulated disk behaves. */
 export interface DiskPlan {
@@ -20,7 +27,11 @@ export interface DiskPlan {
 
 const STALL_MS = [1_000, 5_000] as const;
 
+/** How many times as long as a write saving a checkpoint takes at the most. */
+const SAVING_WRITES_MAX = 20;
+
 interface Pending {
+  /** Without its checkpoint, which is saved behind. */
   readonly write: StoreWrite;
   isDone: boolean;
 }
@@ -44,7 +55,9 @@ export interface StorePort {
  *   failed fsync the kernel may keep either. Behind a failed write nothing reaches it any more.
  * - Writes behind the last durable one are lost from some point on, or each by itself, since the kernel writes
  *   pages back in any order and LevelDB skips the pages that are missing. Results count up to the newest
- *   checkpoint only, whose write is durable.
+ *   checkpoint only.
+ * - A checkpoint is saved beside the writes that follow it, the newest of those that came while another was being saved. A crash
+ *   before that is over leaves the one before, whatever durable writes there were meanwhile.
  */
 export class SimulatedStore implements Store {
   readonly #port: StorePort;
@@ -57,6 +70,8 @@ export class SimulatedStore implements Store {
   /** Since the last durable write that is done, oldest first. */
   #tail: Pending[] = [];
   #busyUntil = 0;
+  #unsaved: Checkpoint | undefined;
+  #isSaving = false;
   #failure: StoreFailure | undefined;
   readonly #damage = new Damage();
   /** While it is set no write finds space, and most openings do not either. */
@@ -111,9 +126,8 @@ export class SimulatedStore implements Store {
     if (this.isCutOff || this.#port.dies("write")) return;
     this.observe(write);
     this.#busyUntil = Math.max(this.#port.now(), this.#busyUntil) + this.#duration();
-    // Pages are the only bytes that their owner may change again.
-    const kept = write.checkpoint === undefined ? write : { ...write, checkpoint: copyPages(write.checkpoint) };
-    const pending: Pending = { write: kept, isDone: false };
+    const { checkpoint, ...rest } = write;
+    const pending: Pending = { write: rest, isDone: false };
     if (this.#failure === undefined) {
       this.#failure = this.#drawFailure();
       // Of the write that fails nobody knows what is on the disk; of those behind it nothing.
@@ -126,12 +140,34 @@ export class SimulatedStore implements Store {
     }
     if (this.plan.acknowledgesEarly === true) this.#port.at(this.#port.now(), "disk-lies", done);
     this.#port.at(this.#busyUntil, "disk-done", () => {
-      apply(this.#visible, pending.write);
-      this.#damage.repairedBy(pending.write);
+      apply(this.#visible, write);
+      this.#damage.repairedBy(write);
       pending.isDone = true;
-      if (pending.write.durable) this.#settle(this.#tail.indexOf(pending) + 1);
+      if (write.durable) this.#settle(this.#tail.indexOf(pending) + 1);
+      if (checkpoint !== undefined) this.#hold(checkpoint);
       if (this.plan.acknowledgesEarly === true || this.#port.dies("done")) return;
       done();
+    });
+  }
+
+  #hold(checkpoint: Checkpoint): void {
+    const pages = new Map([...(this.#unsaved?.pages ?? []), ...checkpoint.pages].map((page) => [page.key, page]));
+    this.#unsaved = { ...checkpoint, pages: [...pages.values()] };
+    this.#save();
+  }
+
+  #save(): void {
+    const checkpoint = this.#unsaved;
+    if (this.#isSaving || checkpoint === undefined) return;
+    this.#unsaved = undefined;
+    this.#isSaving = true;
+    const ms = this.#duration() * this.#random.integer(1, SAVING_WRITES_MAX);
+    this.#port.at(this.#port.now() + ms, "checkpoint-saved", () => {
+      if (this.#failure !== undefined) return;
+      this.#settle(this.#tail.filter(({ isDone }) => isDone).length);
+      addCheckpoint(this.#durable, checkpoint);
+      this.#isSaving = false;
+      this.#save();
     });
   }
 
@@ -160,6 +196,8 @@ export class SimulatedStore implements Store {
       const { executed: _, ...rest } = write;
       if (!hasHoles || this.#random.chance(0.5)) apply(this.#durable, rest);
     }
+    this.#unsaved = undefined;
+    this.#isSaving = false;
     forgetUncheckpointed(this.#durable);
     this.#visible = copyContents(this.#durable);
     this.#busyUntil = 0;
@@ -252,8 +290,3 @@ export class SimulatedStore implements Store {
     return this.#visible.pages.get(key);
   }
 }
-
-const copyPages = (checkpoint: NonNullable<StoreWrite["checkpoint"]>): NonNullable<StoreWrite["checkpoint"]> => ({
-  ...checkpoint,
-  pages: checkpoint.pages.map(({ key, bytes }) => ({ key, bytes: bytes.slice() })),
-});

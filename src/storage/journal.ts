@@ -3,7 +3,8 @@ import { promisify } from "node:util";
 import { crc32 } from "node:zlib";
 import { decode, type Reader, Writer } from "../primitives/index.js";
 import { corrupt } from "./fault.js";
-import { type Frame, syncDirectory, writeAllNow } from "./segment-log.js";
+import { syncDirectory, writeAllNow } from "./files.js";
+import type { Frame } from "./segment-log.js";
 import type { Operation } from "./staging.js";
 
 const fdatasyncAsync = promisify(fdatasync);

@@ -3,19 +3,17 @@ import { assert, type Digest, fromHex, type Height } from "../primitives/index.j
 
 /**
  * Keys in LevelDB: one byte for the kind, then fixed-width parts, integers big-endian so that the order
- * of the keys is the order of heights and views. Values (pages excepted, see `PageDirectory`) begin with
+ * of the keys is the order of heights and views. Values begin with
  * a CRC-32 over key and payload: a value that was flipped, cut or written under another key does not pass.
  */
 const KINDS = {
   meta: 0x00,
   state: 0x01,
-  directory: 0x47,
   admitted: 0x61,
   block: 0x62,
   certificate: 0x63,
   batch: 0x64,
   evidence: 0x65,
-  page: 0x67,
   height: 0x68,
   executed: 0x6c,
   proposal: 0x70,
@@ -64,11 +62,9 @@ export const executedKey = (height: Height): Uint8Array => makeKey("executed", h
 export const heightKey = (hash: Digest): Uint8Array => makeKey("height", hash);
 export const batchKey = (digest: Digest): Uint8Array => makeKey("batch", digest);
 export const admittedKey = (digest: Digest): Uint8Array => makeKey("admitted", digest);
-export const pageKey = (key: number): Uint8Array => makeKey("page", key);
 export const META_KEY: Uint8Array = makeKey("meta");
 export const STATE_KEY: Uint8Array = makeKey("state");
 export const STATE_COPY_KEY: Uint8Array = makeKey("stateCopy");
-export const DIRECTORY_KEY: Uint8Array = makeKey("directory");
 
 /** CRC-32 over key and payload. */
 export const checksumOf = (key: Uint8Array, payload: Uint8Array): number => crc32(payload, crc32(key));

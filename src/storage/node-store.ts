@@ -6,11 +6,19 @@ import { assert, type Digest, type Height, toHex } from "../primitives/index.js"
 import type { FinalBlock, Store, StoredBlock, StoredState, StoreFailure, StoreWrite } from "../replica/index.js";
 import { classify, corrupt, StoreError } from "./fault.js";
 import type { Journal } from "./journal.js";
-import { batchKey, blockKey, checksumOf, executedKey, heightKey, pageKey, stateOperations } from "./keyspace.js";
+import { batchKey, blockKey, executedKey, heightKey, stateOperations } from "./keyspace.js";
 import type { Level } from "./level.js";
+import type { PageFile } from "./page-file.js";
 import type { Frame, SegmentLog } from "./segment-log.js";
-import { encodeSnapshot } from "./snapshot.js";
-import { type LiveIndex, type Operation, type Stage, type StagedWrite, Staging } from "./staging.js";
+import { encodeSnapshot, type StoredCheckpoint } from "./snapshot.js";
+import {
+  type LiveIndex,
+  type Operation,
+  type Stage,
+  type StagedWrite,
+  Staging,
+  type UnsavedCheckpoint,
+} from "./staging.js";
 import {
   type ExecutedEntry,
   readEvidence,
@@ -31,9 +39,8 @@ const UNSYNCED_LOG_BYTES_MAX = 64 * 1_048_576;
 /** Frames of batches go to the journal too if all of a write has no more. */
 const JOURNALED_BYTES_MAX = 32_768;
 
-/** What is read back: far above the largest block's outcomes, and the largest page of any table. */
+/** What is read back: far above the largest block's outcomes. */
 const OUTCOMES_BYTES_MAX = 256 * 1_048_576;
-const PAGE_BYTES_MAX = 1_048_576;
 
 /** Counts since opening. */
 export interface StoreCounters {
@@ -56,6 +63,7 @@ export interface StoreParts {
   readonly batchLog: SegmentLog;
   readonly outcomeLog: SegmentLog;
   readonly journal: Journal;
+  readonly pages: PageFile;
   readonly witness: Witness;
   readonly live: LiveIndex;
   readonly stage: Stage;
@@ -64,11 +72,12 @@ export interface StoreParts {
 
 /**
  * The `Store` of a node: LevelDB for everything small, behind a journal that is flushed in its place
- * (docs/adr/0004-journal.md); append-only logs for batches and outcomes (docs/adr/0002-batch-log.md).
+ * (docs/adr/0004-journal.md); append-only logs for batches and outcomes (docs/adr/0002-batch-log.md); a file for the pages of
+ * checkpoints, which are saved behind everything else (docs/adr/0005-page-file.md).
  *
- * Byte arrays given to `write` must not change until its `done` was called. Memory is bounded by what the
- * caller lets wait, what is live (certificates, proposals, admissions), the changes that LevelDB has still to get and 12 bytes
- * a state page.
+ * Byte arrays given to `write` must not change until its `done` was called, and those of pages never. Memory is bounded by
+ * what the caller lets wait, what is live (certificates, proposals, admissions), the changes that LevelDB has still to
+ * get, and the pages of checkpoints on their way: at most twice the state.
  */
 export class NodeStore implements Store {
   readonly path: string;
@@ -76,8 +85,9 @@ export class NodeStore implements Store {
   readonly #parts: StoreParts;
   readonly #staging: Staging;
   #stage: Stage;
-  /** Page directory of the physical write under way: its pages may be visible already. */
-  #nextDirectory: Stage["directory"];
+  /** The newest checkpoint whose pages are held and that is not being saved. */
+  #unsaved: UnsavedCheckpoint | undefined;
+  #saving: Promise<void> | undefined;
   #queue: StagedWrite[] = [];
   #draining: Promise<void> | undefined;
   #failure: StoreError | undefined;
@@ -102,7 +112,6 @@ export class NodeStore implements Store {
     this.chainId = parts.chainId;
     this.#parts = parts;
     this.#stage = parts.stage;
-    this.#nextDirectory = parts.stage.directory;
     this.#sequence = parts.sequence;
     this.#base = parts.sequence;
     const isIndexed = (digest: Digest): boolean => parts.level.getRaw(batchKey(digest)) !== undefined;
@@ -136,8 +145,8 @@ export class NodeStore implements Store {
   }
 
   #files(): readonly Pick<SegmentLog, "fsyncs" | "bytesWritten">[] {
-    const { journal, batchLog, outcomeLog } = this.#parts;
-    return [journal, batchLog, outcomeLog];
+    const { journal, batchLog, outcomeLog, pages } = this.#parts;
+    return [journal, batchLog, outcomeLog, pages];
   }
 
   /** For `verifyStore`, which looks underneath. */
@@ -187,7 +196,11 @@ export class NodeStore implements Store {
       setImmediate(() => done(failureOf(unusable)));
       return;
     }
-    this.#queue.push(this.#staging.stage(write, done));
+    this.#enqueue(this.#staging.stage(write, done));
+  }
+
+  #enqueue(staged: StagedWrite): void {
+    this.#queue.push(staged);
     // On a later turn, so that `done` never comes inside and writes of one turn go together.
     this.#draining ??= Promise.resolve().then(() => this.#drain());
   }
@@ -227,7 +240,7 @@ export class NodeStore implements Store {
     if (entry === undefined) return undefined;
     const key = heightKey(entry.leaf.blockHash).subarray(1);
     const packed = this.#guarded(() => this.#parts.outcomeLog.read(entry.outcomes, key));
-    return this.#unpacked(packed, OUTCOMES_BYTES_MAX, key);
+    return this.#found(unpackWords(packed, OUTCOMES_BYTES_MAX), key);
   }
 
   /** A node lies with the leaf that completed it. */
@@ -237,21 +250,12 @@ export class NodeStore implements Store {
   }
 
   *pages(): Generator<StatePage> {
-    for (const key of [...this.#stage.directory.keys()].sort((left, right) => left - right)) {
-      yield { key, bytes: this.#found(this.page(key), pageKey(key)) };
-    }
+    for (const key of this.#parts.pages.keys()) yield { key, bytes: this.page(key) as Uint8Array };
   }
 
   page(key: number): Uint8Array | undefined {
     this.#assertUsable();
-    const checksum = this.#stage.directory.get(key);
-    if (checksum === undefined) return undefined;
-    const bytes = this.#found(this.#parts.level.getRaw(pageKey(key)), pageKey(key));
-    const got = checksumOf(pageKey(key), bytes);
-    if (got !== checksum && got !== this.#nextDirectory.get(key)) {
-      throw corrupt(this.path, `page ${key} of the state is not the newest checkpoint's`);
-    }
-    return this.#unpacked(bytes, PAGE_BYTES_MAX, pageKey(key));
+    return this.#guarded(() => this.#parts.pages.page(key));
   }
 
   /** Refuses further writes, carries out those asked for, syncs all and gives the lock back; then reads fail too. */
@@ -259,8 +263,9 @@ export class NodeStore implements Store {
     if (this.#life !== "open") return;
     this.#life = "closing";
     await this.#draining;
+    await this.#saving;
     this.#life = "closed";
-    const { level, batchLog, outcomeLog, journal, witness } = this.#parts;
+    const { level, batchLog, outcomeLog, journal, pages, witness } = this.#parts;
     try {
       await this.#settle();
       witness.close();
@@ -268,14 +273,22 @@ export class NodeStore implements Store {
       throw classify(error, this.path);
     } finally {
       journal.close();
+      pages.close();
       batchLog.close();
       outcomeLog.close();
       await level.close();
     }
   }
 
+  /** Returns when every checkpoint whose write is done would be found by a restart. */
+  async checkpointsSaved(): Promise<void> {
+    await this.#saving;
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
   /** For a quiet store: brings everything to where it belongs, so that LevelDB can be looked through. */
   async settle(): Promise<void> {
+    await this.#saving;
     assert(this.#draining === undefined, "settle while a write is under way");
     await this.#settle();
   }
@@ -294,13 +307,46 @@ export class NodeStore implements Store {
         this.#fail(classify(error, this.path), group);
         break;
       }
-      for (const { after: stage, done } of group) {
+      for (const { after: stage, checkpoint, done } of group) {
         this.#stage = stage;
         this.#writes += 1;
+        if (checkpoint !== undefined) this.#holdCheckpoint(checkpoint);
         done();
       }
+      if (this.#unsaved !== undefined) this.#saving ??= this.#saveCheckpoints();
     }
     this.#draining = undefined;
+  }
+
+  /** Where one is being saved still, the newest goes next, with the pages of those that it overtakes. */
+  #holdCheckpoint(checkpoint: UnsavedCheckpoint): void {
+    this.#parts.pages.hold(checkpoint.pages);
+    this.#unsaved = checkpoint;
+  }
+
+  /** Beside the writes that go on meanwhile; only the last step of each, a short one, takes its turn among them. */
+  async #saveCheckpoints(): Promise<void> {
+    const { pages, outcomeLog } = this.#parts;
+    for (let next = this.#unsaved; next !== undefined && this.#failure === undefined; next = this.#unsaved) {
+      this.#unsaved = undefined;
+      try {
+        const directory = await pages.write();
+        await outcomeLog.sync();
+        const { height, stateRoot, outcomesEnd } = next;
+        const isSaved = await this.#saved({ height, stateRoot, outcomesEnd, directory });
+        if (isSaved) pages.settle();
+      } catch (error) {
+        this.#fail(classify(error, this.path), []);
+      }
+    }
+    this.#saving = undefined;
+  }
+
+  #saved(checkpoint: StoredCheckpoint): Promise<boolean> {
+    return new Promise((resolve) => {
+      if (this.#failure !== undefined) resolve(false);
+      else this.#enqueue(this.#staging.stageCheckpoint(checkpoint, (failure) => resolve(failure === undefined)));
+    });
   }
 
   #takeGroup(): StagedWrite[] {
@@ -318,7 +364,6 @@ export class NodeStore implements Store {
    */
   async #commit(group: readonly StagedWrite[], after: Stage): Promise<void> {
     const { level, batchLog, outcomeLog } = this.#parts;
-    this.#nextDirectory = after.directory;
     this.#isSettled = false;
     const frames = group.flatMap((write) => write.batchFrames);
     await batchLog.append(frames);
@@ -329,7 +374,7 @@ export class NodeStore implements Store {
     this.#groups += 1;
     const bytes = group.reduce((sum, write) => sum + write.bytes, 0);
     const mustFlush =
-      group.some((write) => write.isCheckpoint) ||
+      group.some((write) => write.savesCheckpoint) ||
       level.heldBytes > HELD_BYTES_MAX ||
       batchLog.unsyncedBytes > UNSYNCED_LOG_BYTES_MAX;
     if (mustFlush) await this.#flush(after);
@@ -367,9 +412,8 @@ export class NodeStore implements Store {
 
   /** Everything to the disk where it belongs. */
   async #flush(after: Stage): Promise<void> {
-    const { batchLog, outcomeLog, level, journal } = this.#parts;
+    const { batchLog, level, journal } = this.#parts;
     await batchLog.sync();
-    await outcomeLog.sync();
     level.hold(this.#unindexed);
     const sequence = this.#sequence + 1;
     const state = encodeSnapshot(after.snapshot, { sequence, batchesEnd: batchLog.synced });
@@ -408,10 +452,6 @@ export class NodeStore implements Store {
   #found<T>(value: T | undefined, key: Uint8Array): T {
     if (value === undefined) throw corrupt(this.path, `key ${toHex(key)} is missing`);
     return value;
-  }
-
-  #unpacked(packed: Uint8Array, bytesMax: number, key: Uint8Array): Uint8Array {
-    return this.#found(unpackWords(packed, bytesMax), key);
   }
 
   #guarded<T>(read: () => T): T {

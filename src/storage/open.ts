@@ -3,15 +3,16 @@ import { join } from "node:path";
 import { type Digest, equalBytes, type Height } from "../primitives/index.js";
 import { classify, corrupt, StoreError } from "./fault.js";
 import { Journal } from "./journal.js";
-import { DIRECTORY_KEY, META_KEY, STATE_COPY_KEY, STATE_KEY, seal, stateOperations } from "./keyspace.js";
+import { META_KEY, STATE_COPY_KEY, STATE_KEY, seal, stateOperations } from "./keyspace.js";
 import { Level } from "./level.js";
 import { addTotals, LiveKeys } from "./live-keys.js";
 import { NodeStore } from "./node-store.js";
+import { PageFile } from "./page-file.js";
 import { LOG_START, restoreFrames, SegmentLog } from "./segment-log.js";
 import { EMPTY_SNAPSHOT, encodeSnapshot, LAYOUT_VERSION, readSnapshot, type Snapshot, type Stamp } from "./snapshot.js";
 import type { LiveIndex } from "./staging.js";
 import { checkTables } from "./tables.js";
-import { encodeMeta, type PageDirectory, readDirectory, readMeta, readMetaVersion } from "./values.js";
+import { encodeMeta, readMeta, readMetaVersion } from "./values.js";
 import { Witness } from "./witness.js";
 
 export interface OpenStoreOptions {
@@ -31,7 +32,7 @@ const VERIFIED_BYTES_MAX = 256 * 1_048_576;
  * Opens or makes the store of one node, repairs what a crash left half done, and checks that nothing that was
  * promised is gone. Holds an exclusive lock until `close`.
  *
- * Files: `level/` (LevelDB), `batches/` and `outcomes/` (logs), `journal`, `witness`.
+ * Files: `level/` (LevelDB), `batches/` and `outcomes/` (logs), `pages`, `journal`, `witness`.
  *
  * @throws {StoreError} STORE_LOCKED, STORE_MISSING, STORE_VERSION, STORE_FOREIGN, STORE_CORRUPT, STORE_FULL, STORE_IO
  */
@@ -74,6 +75,7 @@ async function create({ path, chainId }: OpenStoreOptions, level: Level): Promis
   if (chainId === undefined || !(await level.isEmpty())) throw corrupt(path, "its description is missing");
   Witness.create(witnessFile(path));
   Journal.create(path, journalFile(path));
+  PageFile.create(path, pageFile(path));
   const stamp: Stamp = { sequence: 0, batchesEnd: LOG_START };
   const state = encodeSnapshot(EMPTY_SNAPSHOT, stamp);
   const meta = seal(META_KEY, encodeMeta({ version: LAYOUT_VERSION, chainId }));
@@ -85,7 +87,6 @@ async function openParts(options: OpenStoreOptions, level: Level): Promise<NodeS
   const chainId = checkMeta(options, level);
   await takeIn(path, level);
   const { snapshot, stamp } = readState(path, level);
-  const directory = readPages(path, level, snapshot);
   const live = await readLive(path, level, snapshot);
   const witness = Witness.open(path, witnessFile(path), stamp.sequence);
   const segments = segmentBytes === undefined ? {} : { segmentBytes };
@@ -98,9 +99,10 @@ async function openParts(options: OpenStoreOptions, level: Level): Promise<NodeS
     batchLog: log("batches", stamp.batchesEnd),
     outcomeLog: log("outcomes", snapshot.checkpoint?.outcomesEnd),
     journal: new Journal(journalFile(path)),
+    pages: new PageFile(path, pageFile(path), snapshot.checkpoint?.directory),
     witness,
     live,
-    stage: { snapshot, directory, executedHeight: snapshot.checkpoint?.height ?? (0 as Height) },
+    stage: { snapshot, executedHeight: snapshot.checkpoint?.height ?? (0 as Height) },
     sequence: stamp.sequence,
   });
 }
@@ -120,6 +122,7 @@ async function takeIn(path: string, level: Level): Promise<void> {
 }
 
 const journalFile = (path: string): string => join(path, "journal");
+const pageFile = (path: string): string => join(path, "pages");
 const witnessFile = (path: string): string => join(path, "witness");
 
 function checkMeta({ path, chainId }: OpenStoreOptions, level: Level): Digest {
@@ -143,16 +146,6 @@ function readState(path: string, level: Level): { readonly snapshot: Snapshot; r
   const state = level.decode(STATE_KEY, readSnapshot);
   if (state === undefined) throw corrupt(path, "its state is missing");
   return state;
-}
-
-function readPages(path: string, level: Level, { checkpoint }: Snapshot): PageDirectory {
-  if (checkpoint === undefined) return new Map();
-  const checksum = level.get(DIRECTORY_KEY)?.checksum;
-  const directory = level.decode(DIRECTORY_KEY, readDirectory);
-  if (directory === undefined || checksum !== checkpoint.directoryChecksum) {
-    throw corrupt(path, "the page directory is not the newest checkpoint's", checkpoint.height);
-  }
-  return directory;
 }
 
 async function readLive(path: string, level: Level, { live: want }: Snapshot): Promise<LiveIndex> {

@@ -8,19 +8,16 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readSync,
   statSync,
   unlinkSync,
-  writev,
-  writevSync,
 } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { crc32 } from "node:zlib";
 import { assert, equalBytes } from "../primitives/index.js";
 import { corrupt } from "./fault.js";
+import { readFully, syncDirectory, writeAll, writeAllNow } from "./files.js";
 
-const writevAsync = promisify(writev);
 const fdatasyncAsync = promisify(fdatasync);
 
 /** A place in a log. Segments count from 0, offsets in bytes. */
@@ -68,7 +65,7 @@ export interface SegmentLogOptions {
  * Append-only files of checksummed frames. A place is reserved when a write is asked for and filled when
  * it is carried out, in the same order, so that the index can be written together with everything else.
  *
- * Not for concurrent use: one `append` or `sync` at a time; reads at any time.
+ * One `append` at a time and one `sync`, the two beside each other if need be; reads at any time.
  */
 export class SegmentLog {
   readonly #options: SegmentLogOptions;
@@ -81,6 +78,8 @@ export class SegmentLog {
   #unsyncedBytes = 0;
   #bytesWritten = 0;
   #fsyncs = 0;
+  /** The `sync` under way. */
+  #syncing: Promise<void> | undefined;
 
   /** @throws {StoreError} when a promised byte is missing; whatever the file system throws */
   constructor(options: SegmentLogOptions) {
@@ -149,12 +148,20 @@ export class SegmentLog {
     }
   }
 
-  /** Returns when all that was appended is on the disk. */
+  /** Returns when all that was appended before the call is on the disk. */
   async sync(): Promise<void> {
     if (this.#unsyncedBytes === 0 || this.#writer === undefined) return;
-    await this.#syncWriter(this.#writer.fd);
-    this.#synced = this.#appended;
-    this.#unsyncedBytes = 0;
+    assert(this.#syncing === undefined, "a log is synced twice at once");
+    const end = this.#appended;
+    const bytes = this.#unsyncedBytes;
+    this.#syncing = this.#syncWriter(this.#writer.fd);
+    try {
+      await this.#syncing;
+    } finally {
+      this.#syncing = undefined;
+    }
+    this.#synced = end;
+    this.#unsyncedBytes -= bytes;
   }
 
   /**
@@ -212,6 +219,7 @@ export class SegmentLog {
 
   async #open(segment: number): Promise<number> {
     if (this.#writer !== undefined) {
+      await this.#syncing;
       await this.#syncWriter(this.#writer.fd);
       closeSync(this.#writer.fd);
       this.#writer = undefined;
@@ -281,16 +289,6 @@ function cutBehind({ path, directory, end }: SegmentLogOptions): void {
   if (changed) syncDirectory(directory);
 }
 
-/** Makes the names in a directory durable. */
-export function syncDirectory(directory: string): void {
-  const fd = openSync(directory, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
 /**
  * Writes frames anew that an interrupted process may have left half written, and returns when they are on the disk.
  *
@@ -349,44 +347,3 @@ function frameParts(frame: Frame): Uint8Array[] {
 
 const frameChecksum = (head: Uint8Array, bytes: Uint8Array): number =>
   crc32(bytes, crc32(head.subarray(8, 40), crc32(head.subarray(0, 4))));
-
-/** A write may be short, near a full disk for example; the rest then either goes through or says why not. */
-async function writeAll(fd: number, parts: readonly Uint8Array[], position: number): Promise<void> {
-  let rest = parts.filter((part) => part.length > 0);
-  let offset = position;
-  while (rest.length > 0) {
-    const { bytesWritten } = await writevAsync(fd, rest, offset);
-    offset += bytesWritten;
-    rest = skipBytes(rest, bytesWritten);
-  }
-}
-
-/** `writeAll` for few bytes, which the kernel takes sooner than a thread would. */
-export function writeAllNow(fd: number, parts: readonly Uint8Array[], position: number): void {
-  for (let rest = parts, offset = position; rest.length > 0; ) {
-    const written = writevSync(fd, rest as Uint8Array[], offset);
-    offset += written;
-    rest = skipBytes(rest, written);
-  }
-}
-
-function skipBytes(parts: readonly Uint8Array[], count: number): Uint8Array[] {
-  let skip = count;
-  const rest: Uint8Array[] = [];
-  for (const part of parts) {
-    if (skip < part.length) rest.push(part.subarray(skip));
-    skip = Math.max(0, skip - part.length);
-  }
-  return rest;
-}
-
-/** Reads until the buffer is full or the file ends; returns the bytes read. */
-function readFully(fd: number, buffer: Uint8Array, position: number): number {
-  let done = 0;
-  while (done < buffer.length) {
-    const count = readSync(fd, buffer, done, buffer.length - done, position + done);
-    if (count === 0) break;
-    done += count;
-  }
-  return done;
-}

@@ -1,10 +1,11 @@
 import { encodeSafetyRecord, readSafetyRecord, type SafetyRecord } from "../consensus/index.js";
 import { type Digest, type Epoch, type Height, Reader, type View, Writer } from "../primitives/index.js";
 import type { Divergence, FinalHead } from "../replica/index.js";
+import type { Extent } from "./page-file.js";
 import type { Position } from "./segment-log.js";
 
 /** Layout of everything under the store's directory; another number is refused. */
-export const LAYOUT_VERSION = 3;
+export const LAYOUT_VERSION = 4;
 
 /** Number and checksum of the certificates, proposals and admissions that must be found at opening. */
 export interface LiveTotals {
@@ -18,14 +19,14 @@ export interface StoredCheckpoint {
   readonly stateRoot: Digest;
   /** Length of the outcomes log at that height; what is behind it is executed again. */
   readonly outcomesEnd: Position;
-  /** Of the page directory. */
-  readonly directoryChecksum: number;
+  /** The page file's directory. */
+  readonly directory: Extent;
 }
 
 /**
  * Everything that changes in place, written anew with every physical write; in LevelDB twice, under keys that lie far
  * apart. All else hangs from it: heights below the head must be found, live keys must add up, pages must
- * match the directory, the directory this checksum. So an entry that LevelDB lost, or an older
+ * match the directory, the directory its checksum here. So an entry that LevelDB lost, or an older
  * version that shows through where a newer one rotted, is noticed.
  */
 export interface Snapshot {
@@ -68,7 +69,8 @@ export function encodeSnapshot(snapshot: Snapshot, stamp: Stamp): Uint8Array {
   writer.optional(snapshot.checkpoint, (checkpoint) => {
     writer.u64(checkpoint.height).hex(checkpoint.stateRoot);
     writePosition(writer, checkpoint.outcomesEnd);
-    writer.u32(checkpoint.directoryChecksum);
+    const { first, length, checksum } = checkpoint.directory;
+    writer.u32(first).u32(length).u32(checksum);
   });
   writer.optional(snapshot.divergence, (divergence) => writeDivergence(writer, divergence));
   return writer.u32(snapshot.live.count).u32(snapshot.live.sum).finish();
@@ -90,7 +92,7 @@ export function readSnapshot(reader: Reader): { readonly snapshot: Snapshot; rea
       height: reader.u64() as Height,
       stateRoot: reader.digest(),
       outcomesEnd: readPosition(reader),
-      directoryChecksum: reader.u32(),
+      directory: { first: reader.u32(), length: reader.u32(), checksum: reader.u32() },
     })),
     divergence: reader.optional(() => readDivergence(reader)),
     live: { count: reader.u32(), sum: reader.u32() },

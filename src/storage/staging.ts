@@ -1,30 +1,18 @@
 import { encodeCertificate, readBody, readHeader } from "../formats/index.js";
+import type { StatePage } from "../ledger/index.js";
 import { assert, type Digest, decode, fromHex, type Height, type Reader, toHex } from "../primitives/index.js";
 import type { StoredBlock, StoreFailure, StoreWrite, TreeNode } from "../replica/index.js";
-import {
-  admittedKey,
-  batchKey,
-  blockKey,
-  checksumOf,
-  DIRECTORY_KEY,
-  executedKey,
-  heightKey,
-  makeKey,
-  pageKey,
-  seal,
-} from "./keyspace.js";
+import { admittedKey, batchKey, blockKey, executedKey, heightKey, makeKey, seal } from "./keyspace.js";
 import { addTotals, type LiveKeys } from "./live-keys.js";
 import type { Frame, Location, SegmentLog } from "./segment-log.js";
-import type { Snapshot } from "./snapshot.js";
+import type { Snapshot, StoredCheckpoint } from "./snapshot.js";
 import {
-  encodeDirectory,
   encodeEvidence,
   encodeExecutedEntry,
   encodeFinalBlock,
   encodeHeight,
   encodeLocation,
   encodeStoredBlock,
-  type PageDirectory,
 } from "./values.js";
 import { packWords } from "./zero-words.js";
 
@@ -39,13 +27,20 @@ export interface Stage {
   readonly snapshot: Snapshot;
   /** Results up to here are readable; after opening, the newest checkpoint's height. */
   readonly executedHeight: Height;
-  readonly directory: PageDirectory;
+}
+
+/** A checkpoint whose pages are not in their file yet. */
+export interface UnsavedCheckpoint extends Omit<StoredCheckpoint, "directory"> {
+  readonly pages: readonly StatePage[];
 }
 
 /** A write made ready: bytes encoded, places in the logs taken. */
 export interface StagedWrite {
   readonly durable: boolean;
-  readonly isCheckpoint: boolean;
+  /** To be saved once this is written. */
+  readonly checkpoint: UnsavedCheckpoint | undefined;
+  /** Whether it names a checkpoint that was saved. */
+  readonly savesCheckpoint: boolean;
   readonly operations: readonly Operation[];
   /** Index entries; they are made durable only with the frames, or after them. */
   readonly indexed: readonly Operation[];
@@ -102,20 +97,31 @@ export class Staging {
     if (write.finalized !== undefined) draft.addFinalized(write.finalized);
     draft.addResults(write);
     this.#stage = draft.finish(write);
-    return { ...draft.contents(), durable: isDurable(write), after: this.#stage, done };
+    return { ...draft.contents(), savesCheckpoint: false, durable: isDurable(write), after: this.#stage, done };
+  }
+
+  /** The step that lets a checkpoint count whose pages and outcomes are on the disk. */
+  stageCheckpoint(checkpoint: StoredCheckpoint, done: (failure?: StoreFailure) => void): StagedWrite {
+    this.#stage = { ...this.#stage, snapshot: { ...this.#stage.snapshot, checkpoint } };
+    return { ...NOTHING, savesCheckpoint: true, durable: true, after: this.#stage, done };
   }
 }
 
+const NOTHING = {
+  checkpoint: undefined,
+  operations: [],
+  indexed: [],
+  batchFrames: [],
+  outcomeFrames: [],
+  bytes: 0,
+} as const;
+
 /**
- * An admission promises the batch, a checkpoint promises the results below it. And what the state counts and sums up has
- * to be where that state is: what nobody waits for is written later than the next entry of the journal, or never. So only
+ * An admission promises the batch. And what the state counts and sums up has to be where that state is: what nobody waits for is written later than the next entry of the journal, or never. So only
  * results need not wait for the disk.
  */
 const isDurable = (write: StoreWrite): boolean =>
-  write.durable ||
-  write.checkpoint !== undefined ||
-  write.finalized !== undefined ||
-  COUNTED.some((part) => (write[part] ?? []).length > 0);
+  write.durable || write.finalized !== undefined || COUNTED.some((part) => (write[part] ?? []).length > 0);
 
 const COUNTED = ["certificates", "proposals", "admitted", "dropAdmitted", "evidence"] as const;
 
@@ -131,8 +137,7 @@ class Draft {
   readonly #outcomeFrames: Frame[] = [];
   #executedHeight: Height;
   #firstHeight: Height;
-  #directory: PageDirectory;
-  #checkpoint: Snapshot["checkpoint"];
+  #checkpoint: UnsavedCheckpoint | undefined;
   #bytes = 0;
 
   constructor(parts: StagingParts, before: Stage, unindexed: Map<Digest, Location>) {
@@ -141,8 +146,6 @@ class Draft {
     this.#unindexed = unindexed;
     this.#executedHeight = before.executedHeight;
     this.#firstHeight = before.snapshot.firstHeight;
-    this.#directory = before.directory;
-    this.#checkpoint = before.snapshot.checkpoint;
   }
 
   /** A batch that is there already is not written again. */
@@ -214,18 +217,7 @@ class Draft {
     }
     if (checkpoint === undefined) return;
     assert(checkpoint.height === this.#executedHeight, "a checkpoint is not at the executed height");
-    const directory = new Map(this.#directory);
-    for (const page of checkpoint.pages) {
-      const key = pageKey(page.key);
-      const bytes = packWords(page.bytes);
-      directory.set(page.key, checksumOf(key, bytes));
-      this.#operations.push({ key, value: bytes });
-      this.#bytes += bytes.length;
-    }
-    this.#directory = directory;
-    const checksum = this.#put(DIRECTORY_KEY, encodeDirectory(directory));
-    const { height, stateRoot } = checkpoint;
-    this.#checkpoint = { height, stateRoot, outcomesEnd: this.#parts.outcomeLog.end, directoryChecksum: checksum };
+    this.#checkpoint = { ...checkpoint, outcomesEnd: this.#parts.outcomeLog.end };
   }
 
   finish(write: StoreWrite): Stage {
@@ -236,22 +228,21 @@ class Draft {
         record: write.record ?? snapshot.record,
         head: write.finalized?.head ?? snapshot.head,
         firstHeight: this.#firstHeight,
-        checkpoint: this.#checkpoint,
+        checkpoint: snapshot.checkpoint,
         divergence: write.divergence ?? snapshot.divergence,
         live: addTotals([certificates.totals, proposals.totals, admitted.totals, evidence.totals]),
       },
       executedHeight: this.#executedHeight,
-      directory: this.#directory,
     };
   }
 
-  contents(): Omit<StagedWrite, "durable" | "after" | "done"> {
+  contents(): Omit<StagedWrite, "savesCheckpoint" | "durable" | "after" | "done"> {
     return {
       operations: this.#operations,
       indexed: this.#indexed,
       batchFrames: this.#batchFrames,
       outcomeFrames: this.#outcomeFrames,
-      isCheckpoint: this.#checkpoint !== this.#before.snapshot.checkpoint,
+      checkpoint: this.#checkpoint,
       bytes: this.#bytes,
     };
   }
@@ -260,6 +251,7 @@ class Draft {
     return this.#unindexed.has(digest) || this.#parts.isIndexed(digest);
   }
 
+  /** @returns the checksum */
   #put(key: Uint8Array, payload: Uint8Array): number {
     const value = seal(key, payload);
     this.#operations.push({ key, value });

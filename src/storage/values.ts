@@ -131,23 +131,3 @@ export const readLocation = (reader: Reader): Location => ({
   offset: reader.u64(),
   length: reader.u32(),
 });
-
-/**
- * Keys of the newest checkpoint's pages, ascending, with a CRC-32 over key and content each. Written whole
- * with every checkpoint (10 bytes a page: 40 kB for a million accounts), so that a page that is
- * missing, or an older version of it, cannot pass for the newest.
- */
-export type PageDirectory = ReadonlyMap<number, number>;
-
-export function encodeDirectory(directory: PageDirectory): Uint8Array {
-  const keys = [...directory.keys()].sort((left, right) => left - right);
-  const writer = new Writer(8 + keys.length * 12).u32(keys.length);
-  for (const key of keys) writer.u64(key).u32(directory.get(key) as number);
-  return writer.finish();
-}
-
-const PAGES_MAX = 2 ** 24;
-
-export function readDirectory(reader: Reader): PageDirectory {
-  return new Map(reader.list(PAGES_MAX, () => [reader.u64(), reader.u32()] as const));
-}

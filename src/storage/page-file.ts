@@ -1,0 +1,333 @@
+import { closeSync, existsSync, fdatasync, fdatasyncSync, fstatSync, openSync } from "node:fs";
+import { promisify } from "node:util";
+import { crc32 } from "node:zlib";
+import type { StatePage } from "../ledger/index.js";
+import { assert } from "../primitives/index.js";
+import { corrupt } from "./fault.js";
+import { readFully, syncDirectory, writeAll } from "./files.js";
+
+const fdatasyncAsync = promisify(fdatasync);
+
+/** Where bytes lie in the page file, in whole units, and their CRC-32. */
+export interface Extent {
+  /** Number of the first unit. */
+  readonly first: number;
+  /** In bytes; 0 for a page whose entries were all removed, which takes no unit. */
+  readonly length: number;
+  readonly checksum: number;
+}
+
+const UNIT_BYTES = 4_096;
+/** Units of a file are counted in 32 bits: 16 TiB. */
+const UNITS_MAX = 2 ** 32;
+/** Written at once at the most, and flushed before more is written: what else waits for the disk waits this long. */
+const BURST_BYTES = 4 * 1_048_576;
+/** Parts of one write, of which the kernel takes 1,024 (IOV_MAX). */
+const PARTS_MAX = 512;
+
+/** Of the directory: page key u64, then the extent. */
+const ENTRY_BYTES = 20;
+
+/**
+ * Pages of the state as of the newest checkpoint, in one file (docs/adr/0005-page-file.md).
+ *
+ * What the newest checkpoint refers to is never overwritten: changed pages go to units that nothing refers to, then a
+ * new directory of all pages does, and once the checkpoint that names this directory is durable, the units of the
+ * older pages are free. So a write may take as long as it likes, and until the end of it a crash leaves the checkpoint before.
+ *
+ * Memory is bounded by the state: pages on their way, each at most twice, and some hundred bytes a page for the directory.
+ */
+export class PageFile {
+  readonly #path: string;
+  readonly #file: string;
+  readonly #fd: number;
+  readonly #space = new Space();
+  readonly #pages = new Map<number, Extent>();
+  #directory: Extent | undefined;
+  /** Pages that readers see and the next `write` writes. */
+  #held = new Map<number, Uint8Array>();
+  /** Pages of the write under way, with their places so far. */
+  #writing: Map<number, Uint8Array> | undefined;
+  readonly #written = new Map<number, Extent>();
+  #nextDirectory: Extent | undefined;
+  #unsyncedBytes = 0;
+  #bytesWritten = 0;
+  #fsyncs = 0;
+
+  /**
+   * @param path of the store, for faults
+   * @param directory as the newest checkpoint has it; absent before the first
+   * @throws {StoreError} STORE_CORRUPT where the file is not the one that the checkpoint was made of
+   */
+  constructor(path: string, file: string, directory: Extent | undefined) {
+    this.#path = path;
+    this.#file = file;
+    if (!existsSync(file)) throw corrupt(path, `${file} is missing`);
+    this.#fd = openSync(file, "r+");
+    try {
+      if (directory !== undefined) this.#load(directory);
+    } catch (error) {
+      closeSync(this.#fd);
+      throw error;
+    }
+  }
+
+  /** Makes the file, for a new store. */
+  static create(directory: string, file: string): void {
+    const fd = openSync(file, "w", 0o600);
+    fdatasyncSync(fd);
+    closeSync(fd);
+    syncDirectory(directory);
+  }
+
+  /** Since opening. */
+  get bytesWritten(): number {
+    return this.#bytesWritten;
+  }
+
+  get fsyncs(): number {
+    return this.#fsyncs;
+  }
+
+  /** Ascending. */
+  keys(): number[] {
+    const keys = new Set([...this.#pages.keys(), ...(this.#writing?.keys() ?? []), ...this.#held.keys()]);
+    return [...keys].sort((left, right) => left - right);
+  }
+
+  /**
+   * The newest page under a key, in memory of its own.
+   *
+   * @throws {StoreError} STORE_CORRUPT when the bytes there are not those that were written
+   */
+  page(key: number): Uint8Array | undefined {
+    const moving = this.#held.get(key) ?? this.#writing?.get(key);
+    if (moving !== undefined) return moving.slice();
+    const extent = this.#pages.get(key);
+    return extent && this.#read(extent, key, `page ${key} of the state`);
+  }
+
+  /** Pages that readers see from now on and that the next `write` writes; their bytes must not change any more. */
+  hold(pages: Iterable<StatePage>): void {
+    for (const { key, bytes } of pages) this.#held.set(key, bytes);
+  }
+
+  /**
+   * Writes what is held, and returns when all of it is on the disk, and a directory with it. One at a time; followed by
+   * `settle` once the checkpoint that names the directory is durable.
+   *
+   * @returns where the directory is
+   */
+  async write(): Promise<Extent> {
+    assert(this.#writing === undefined, "a checkpoint is written while another is");
+    this.#writing = this.#held;
+    this.#held = new Map();
+    this.#space.rewind();
+    for (const run of runsOf(this.#place(this.#writing))) await this.#put(run);
+    const bytes = this.#encodeDirectory();
+    const directory = this.#extentOf(bytes, crc32(bytes));
+    for (const run of runsOf([{ extent: directory, bytes }])) await this.#put(run);
+    await this.#sync();
+    this.#nextDirectory = directory;
+    return directory;
+  }
+
+  /** The directory that `write` gave counts from now on: what it does not refer to is free. */
+  settle(): void {
+    assert(this.#nextDirectory !== undefined, "nothing was written");
+    for (const [key, extent] of this.#written) {
+      this.#free(this.#pages.get(key));
+      this.#pages.set(key, extent);
+    }
+    this.#free(this.#directory);
+    this.#directory = this.#nextDirectory;
+    this.#nextDirectory = undefined;
+    this.#written.clear();
+    this.#writing = undefined;
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+
+  /** Finds a place for each page; as lazily as they are taken, since checksums of a large state take long. */
+  *#place(pages: ReadonlyMap<number, Uint8Array>): Generator<Placed> {
+    for (const [key, bytes] of pages) {
+      const extent = this.#extentOf(bytes, pageChecksum(key, bytes));
+      this.#written.set(key, extent);
+      yield { extent, bytes };
+    }
+  }
+
+  #extentOf({ length }: Uint8Array, checksum: number): Extent {
+    return { first: this.#space.take(unitsOf(length)), length, checksum };
+  }
+
+  async #put({ first, parts, bytes }: Run): Promise<void> {
+    await writeAll(this.#fd, parts, first * UNIT_BYTES);
+    this.#bytesWritten += bytes;
+    this.#unsyncedBytes += bytes;
+    if (this.#unsyncedBytes >= BURST_BYTES) await this.#sync();
+  }
+
+  async #sync(): Promise<void> {
+    await fdatasyncAsync(this.#fd);
+    this.#fsyncs += 1;
+    this.#unsyncedBytes = 0;
+  }
+
+  #free(extent: Extent | undefined): void {
+    if (extent !== undefined) this.#space.free(extent.first, unitsOf(extent.length));
+  }
+
+  /** All pages as of the write under way. */
+  #encodeDirectory(): Uint8Array {
+    let kept = 0;
+    for (const key of this.#written.keys()) if (this.#pages.has(key)) kept += 1;
+    const bytes = new Uint8Array((this.#pages.size + this.#written.size - kept) * ENTRY_BYTES);
+    const data = new DataView(bytes.buffer);
+    let offset = 0;
+    const add = (key: number, { first, length, checksum }: Extent): void => {
+      setKey(data, offset, key);
+      data.setUint32(offset + 8, first, true);
+      data.setUint32(offset + 12, length, true);
+      data.setUint32(offset + 16, checksum, true);
+      offset += ENTRY_BYTES;
+    };
+    for (const [key, extent] of this.#pages) add(key, this.#written.get(key) ?? extent);
+    for (const [key, extent] of this.#written) if (!this.#pages.has(key)) add(key, extent);
+    return bytes;
+  }
+
+  #load(directory: Extent): void {
+    const units = Math.floor(fstatSync(this.#fd).size / UNIT_BYTES);
+    const claim = ({ first, length }: Extent): void => {
+      const count = unitsOf(length);
+      const isFree = first + count <= units && this.#space.claim(first, count);
+      if (!isFree) throw corrupt(this.#path, `${this.#file} does not hold the newest checkpoint`);
+    };
+    claim(directory);
+    const bytes = this.#read(directory, undefined, "the directory of the pages");
+    const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (let offset = 0; offset < bytes.length; offset += ENTRY_BYTES) {
+      const [first, length, checksum] = [8, 12, 16].map((at) => data.getUint32(offset + at, true));
+      const extent = { first, length, checksum } as Extent;
+      claim(extent);
+      this.#pages.set(keyAt(data, offset), extent);
+    }
+    this.#directory = directory;
+  }
+
+  #read({ first, length, checksum }: Extent, key: number | undefined, what: string): Uint8Array {
+    const bytes = new Uint8Array(length);
+    const count = readFully(this.#fd, bytes, first * UNIT_BYTES);
+    const got = key === undefined ? crc32(bytes) : pageChecksum(key, bytes);
+    if (count < length || got !== checksum) throw corrupt(this.#path, `${what} is not the newest checkpoint's`);
+    return bytes;
+  }
+}
+
+const unitsOf = (bytes: number): number => Math.ceil(bytes / UNIT_BYTES);
+
+interface Placed {
+  readonly extent: Extent;
+  readonly bytes: Uint8Array;
+}
+
+/** Extents that follow each other, filled up to whole units. */
+interface Run {
+  readonly first: number;
+  readonly parts: readonly Uint8Array[];
+  readonly bytes: number;
+}
+
+const FILLING = new Uint8Array(UNIT_BYTES);
+
+function* runsOf(placed: Iterable<Placed>): Generator<Run> {
+  let first = 0;
+  let parts: Uint8Array[] = [];
+  let bytes = 0;
+  for (const { extent, bytes: page } of placed) {
+    const isNext = extent.first * UNIT_BYTES === first * UNIT_BYTES + bytes;
+    const isFull = parts.length + 2 > PARTS_MAX || bytes + page.length > BURST_BYTES;
+    if (bytes > 0 && (!isNext || isFull)) {
+      yield { first, parts, bytes };
+      parts = [];
+      bytes = 0;
+    }
+    if (bytes === 0) first = extent.first;
+    const filling = unitsOf(page.length) * UNIT_BYTES - page.length;
+    parts.push(page);
+    if (filling > 0) parts.push(FILLING.subarray(0, filling));
+    bytes += page.length + filling;
+  }
+  if (bytes > 0) yield { first, parts, bytes };
+}
+
+/** Which units of the file something refers to. */
+class Space {
+  /** A byte a unit, 1 where it is taken; behind it all are free. */
+  #taken = new Uint8Array(64);
+  /** Units before this are not looked at again before `rewind`, so that finding places costs one pass over the file. */
+  #next = 0;
+
+  /** From here on places are looked for from the beginning of the file. */
+  rewind(): void {
+    this.#next = 0;
+  }
+
+  /** The first run of free units that is long enough, behind those taken since `rewind`; the file grows where there is none. */
+  take(units: number): number {
+    if (units === 0) return 0;
+    let first = this.#next;
+    for (let at = first; at < first + units && at < this.#taken.length; at += 1) {
+      if (this.#taken[at] === 0) continue;
+      const free = this.#taken.indexOf(0, at);
+      first = free < 0 ? this.#taken.length : free;
+      at = first - 1;
+    }
+    assert(first + units <= UNITS_MAX, "the page file is as large as it can be");
+    this.#grow(first + units);
+    this.#taken.fill(1, first, first + units);
+    this.#next = first + units;
+    return first;
+  }
+
+  /** False where a unit is taken already. */
+  claim(first: number, units: number): boolean {
+    this.#grow(first + units);
+    const part = this.#taken.subarray(first, first + units);
+    if (part.includes(1)) return false;
+    part.fill(1);
+    return true;
+  }
+
+  free(first: number, units: number): void {
+    this.#taken.fill(0, first, first + units);
+  }
+
+  #grow(units: number): void {
+    if (units <= this.#taken.length) return;
+    const grown = new Uint8Array(Math.max(units, this.#taken.length * 2));
+    grown.set(this.#taken);
+    this.#taken = grown;
+  }
+}
+
+const KEY = new DataView(new ArrayBuffer(8));
+const KEY_BYTES = new Uint8Array(KEY.buffer);
+
+/** Over key and bytes, so that a page does not pass for another. */
+function pageChecksum(key: number, bytes: Uint8Array): number {
+  setKey(KEY, 0, key);
+  return crc32(bytes, crc32(KEY_BYTES));
+}
+
+/** Keys are integers below 2^53. */
+function setKey(data: DataView, offset: number, key: number): void {
+  data.setUint32(offset, key % 2 ** 32, true);
+  data.setUint32(offset + 4, Math.floor(key / 2 ** 32), true);
+}
+
+const keyAt = (data: DataView, offset: number): number =>
+  data.getUint32(offset, true) + data.getUint32(offset + 4, true) * 2 ** 32;
