@@ -262,6 +262,7 @@ export class NodeStore implements Store {
   async close(): Promise<void> {
     if (this.#life !== "open") return;
     this.#life = "closing";
+    this.#parts.pages.hurry();
     await this.#draining;
     await this.#saving;
     this.#life = "closed";

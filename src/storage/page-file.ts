@@ -1,4 +1,5 @@
 import { closeSync, existsSync, fdatasync, fdatasyncSync, fstatSync, openSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { crc32 } from "node:zlib";
 import type { StatePage } from "../ledger/index.js";
@@ -22,6 +23,8 @@ const UNIT_BYTES = 4_096;
 const UNITS_MAX = 2 ** 32;
 /** Written at once at the most, and flushed before more is written: what else waits for the disk waits this long. */
 const BURST_BYTES = 4 * 1_048_576;
+/** Then as many times as long as that took nothing is written: what else waits for the disk finds it free most of the time. */
+const REST_RATIO = 4;
 /** Parts of one write, of which the kernel takes 1,024 (IOV_MAX). */
 const PARTS_MAX = 512;
 
@@ -51,6 +54,9 @@ export class PageFile {
   readonly #written = new Map<number, Extent>();
   #nextDirectory: Extent | undefined;
   #unsyncedBytes = 0;
+  /** When the bytes that are not synced began to be written. */
+  #burstAt = 0;
+  #isHurried = false;
   #bytesWritten = 0;
   #fsyncs = 0;
 
@@ -132,6 +138,11 @@ export class PageFile {
     return directory;
   }
 
+  /** From here on nothing rests between bursts: somebody waits for the end. */
+  hurry(): void {
+    this.#isHurried = true;
+  }
+
   /** The directory that `write` gave counts from now on: what it does not refer to is free. */
   settle(): void {
     assert(this.#nextDirectory !== undefined, "nothing was written");
@@ -164,10 +175,13 @@ export class PageFile {
   }
 
   async #put({ first, parts, bytes }: Run): Promise<void> {
+    if (this.#unsyncedBytes === 0) this.#burstAt = performance.now();
     await writeAll(this.#fd, parts, first * UNIT_BYTES);
     this.#bytesWritten += bytes;
     this.#unsyncedBytes += bytes;
-    if (this.#unsyncedBytes >= BURST_BYTES) await this.#sync();
+    if (this.#unsyncedBytes < BURST_BYTES) return;
+    await this.#sync();
+    if (!this.#isHurried) await sleep(REST_RATIO * (performance.now() - this.#burstAt));
   }
 
   async #sync(): Promise<void> {
