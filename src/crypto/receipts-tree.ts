@@ -41,10 +41,15 @@ export function countedPath(leaves: Uint8Array, index: number): readonly Uint8Ar
 
 /** Hashes each block of 64 bytes to 32, all in one call of native code. */
 export function hashPairs(blocks: Uint8Array): Uint8Array {
-  assert(blocks.length % PAIR_BYTES === 0, "blocks of 64 bytes");
   const digests = new Uint8Array(blocks.length / 2);
-  if (blocks.length > 0) hashInto(unshared(blocks), digests);
+  hashPairsInto(blocks, digests);
   return digests;
+}
+
+/** `hashPairs` into memory that is there, half as long as the blocks. */
+export function hashPairsInto(blocks: Uint8Array, digests: Uint8Array): void {
+  assert(blocks.length % PAIR_BYTES === 0, "blocks of 64 bytes");
+  if (blocks.length > 0) hashInto(unshared(blocks), digests);
 }
 
 /** Hashes each outcome leaf of 256 bytes to 32: the root of the tree over its eight chunks. */

@@ -58,5 +58,9 @@ export interface Checkpoint {
 /** A piece of the state. `key` is unique, below 2^48, and stable; `bytes` replaces the older content. */
 export interface StatePage {
   readonly key: number;
+  /**
+   * As of the checkpoint, whenever it is read; to be taken anew for each use and not kept. For until the ledger changes
+   * the page it is the ledger's own memory, and from then on a copy made before.
+   */
   readonly bytes: Uint8Array;
 }

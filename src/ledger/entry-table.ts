@@ -1,9 +1,19 @@
 import { assert } from "../primitives/index.js";
+import type { StatePage } from "./contract.js";
+
+/** A page that was given away. */
+type Lent = { -readonly [Name in keyof StatePage]: StatePage[Name] };
 
 /** Entries of one memory segment: growth adds a segment and never copies what is there. */
 const SEGMENT_SHIFT = 13;
 const SEGMENT_ENTRIES = 1 << SEGMENT_SHIFT;
 const SEGMENT_MASK = SEGMENT_ENTRIES - 1;
+
+/** What a page may be since the last checkpoint. */
+const UNCHANGED = 0;
+const CHANGED = 1;
+/** Changed, hashed, and not changed again. */
+const HASHED = 2;
 
 /**
  * Append-ordered array of fixed-width entries, cut into pages: one table of the state (state-root.ts).
@@ -16,8 +26,13 @@ export class EntryTable {
   readonly pageEntries: number;
   readonly #segments: Uint32Array[] = [];
   #count = 0;
-  #dirty = new Uint8Array(64);
-  #dirtyPages: number[] = [];
+  /** `UNCHANGED`, `CHANGED` or `HASHED`, a byte a page. */
+  #changes = new Uint8Array(64);
+  #changedPages: number[] = [];
+  /** `takeFull` gave the full pages before this, or they were there at the last checkpoint. */
+  #hashedEnd = 0;
+  /** Pages that show this table's memory until they change. */
+  readonly #lent: (Lent | undefined)[] = [];
   #journaling = false;
   #countAtBegin = 0;
   #savedIndexes: number[] = [];
@@ -46,7 +61,7 @@ export class EntryTable {
   /** Must precede every write into an entry. */
   touch(index: number): void {
     const page = Math.floor(index / this.pageEntries);
-    if (this.#dirty[page] !== 1) this.#markDirty(page);
+    if (this.#changes[page] !== CHANGED) this.#markChanged(page);
     if (this.#journaling && index < this.#countAtBegin) this.#save(index);
   }
 
@@ -58,7 +73,7 @@ export class EntryTable {
     }
     this.#count = index + 1;
     const page = Math.floor(index / this.pageEntries);
-    if (this.#dirty[page] !== 1) this.#markDirty(page);
+    if (this.#changes[page] !== CHANGED) this.#markChanged(page);
     return index;
   }
 
@@ -110,17 +125,44 @@ export class EntryTable {
     return Math.ceil(this.#count / this.pageEntries);
   }
 
-  /** Pages touched since the last call, ascending; those at or beyond `pageCount` have become empty. */
-  takeDirtyPages(): number[] {
-    const pages = this.#dirtyPages.sort((left, right) => left - right);
-    for (const page of pages) this.#dirty[page] = 0;
-    this.#dirtyPages = [];
+  /**
+   * Pages changed since the last call, ascending, and which of them are not hashed; those at or beyond `pageCount` have
+   * become empty.
+   */
+  takeChanged(): { readonly changed: readonly number[]; readonly unhashed: readonly number[] } {
+    const changed = this.#changedPages.sort((left, right) => left - right);
+    const unhashed = changed.filter((page) => this.#changes[page] === CHANGED);
+    for (const page of changed) this.#changes[page] = UNCHANGED;
+    this.#changedPages = [];
+    this.#hashedEnd = this.#fullPages();
+    return { changed, unhashed };
+  }
+
+  /** Pages that have become full since the last call, as hashed: `takeChanged` has them among the others if they change again. */
+  takeFull(): readonly number[] {
+    const pages: number[] = [];
+    for (let page = this.#hashedEnd; page < this.#fullPages(); page += 1) {
+      this.#changes[page] = HASHED;
+      pages.push(page);
+    }
+    this.#hashedEnd += pages.length;
     return pages;
   }
 
-  /** Counts every page as touched: nobody has them yet. */
+  #fullPages(): number {
+    return Math.floor(this.#count / this.pageEntries);
+  }
+
+  /** Counts every page as changed: nobody has them yet. */
   touchAll(): void {
-    for (let page = 0; page < this.pageCount; page += 1) if (this.#dirty[page] !== 1) this.#markDirty(page);
+    for (let page = 0; page < this.pageCount; page += 1) this.#markChanged(page);
+  }
+
+  /** A page as it is now, whatever becomes of it. */
+  lend(page: number, key: number): StatePage {
+    const lent: Lent = { key, bytes: this.pageView(page) };
+    this.#lent[page] = lent;
+    return lent;
   }
 
   /** Pages of one memory segment. */
@@ -128,14 +170,18 @@ export class EntryTable {
     return SEGMENT_ENTRIES / this.pageEntries;
   }
 
-  /** The used entries of a page, or of some of one segment that follow each other, as a copy. */
-  pageBytes(page: number, pages = 1): Uint8Array {
+  /** The used entries of a page, as a copy. */
+  pageBytes(page: number): Uint8Array {
+    return this.pageView(page).slice();
+  }
+
+  /** The used entries of a page, or of some of one segment that follow each other, in the table's own memory. */
+  pageView(page: number, pages = 1): Uint8Array {
     const first = page * this.pageEntries;
     const entries = Math.max(0, Math.min(pages * this.pageEntries, this.#count - first));
     if (entries === 0) return new Uint8Array(0);
-    const base = this.baseOf(first);
-    const words = this.wordsOf(first).slice(base, base + entries * this.entryWords);
-    return new Uint8Array(words.buffer);
+    const words = this.wordsOf(first);
+    return new Uint8Array(words.buffer, words.byteOffset + this.baseOf(first) * 4, entries * this.entryWords * 4);
   }
 
   /** Appends the entries of a page that `pageBytes` gave. */
@@ -147,14 +193,20 @@ export class EntryTable {
     }
   }
 
-  #markDirty(page: number): void {
-    if (page >= this.#dirty.length) {
-      const grown = new Uint8Array(Math.max(page + 1, this.#dirty.length * 2));
-      grown.set(this.#dirty);
-      this.#dirty = grown;
+  /** Before the first change to a page since the last checkpoint, or since it was hashed. */
+  #markChanged(page: number): void {
+    if (page >= this.#changes.length) {
+      const grown = new Uint8Array(Math.max(page + 1, this.#changes.length * 2));
+      grown.set(this.#changes);
+      this.#changes = grown;
     }
-    this.#dirty[page] = 1;
-    this.#dirtyPages.push(page);
+    const lent = this.#lent[page];
+    if (lent !== undefined) {
+      lent.bytes = lent.bytes.slice();
+      this.#lent[page] = undefined;
+    }
+    if (this.#changes[page] === UNCHANGED) this.#changedPages.push(page);
+    this.#changes[page] = CHANGED;
   }
 
   #save(index: number): void {

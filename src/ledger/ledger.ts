@@ -63,8 +63,10 @@ export interface LedgerOptions {
   readonly hashSeed?: number;
 }
 
-/** Place of the accounts among the tables of the state. */
+/** Places among the tables of the state. */
 const ACCOUNTS_SLOT = 0;
+/** Ids only come, and change little once they are there. */
+const IDS_SLOT = 1;
 
 /**
  * The whole replicated state and the one way to change it. Synchronous, deterministic and total:
@@ -94,7 +96,7 @@ export class Ledger {
     this.#accounts = new AccountExecution(state, this.#settlement, this.#waiting);
     this.#governance = new GovernanceExecution(state, chainId, founding);
     this.#roots = new StateRoots(state.tables);
-    this.#roots.update();
+    this.#roots.begin();
     // No checkpoint has written the pages of genesis: the first one does.
     if (height === 0) for (const table of state.tables) table?.touchAll();
     this.#height = height;
@@ -157,6 +159,7 @@ export class Ledger {
     this.#waiting.releaseQueued(rules.rulebook.expiriesPerBlockMax);
     const codes = this.#executeBatches(block.batches);
     pendings.tidy();
+    this.#roots.hashFull(IDS_SLOT);
     const isReleaseDue = this.#waiting.isReleaseDue(rules.rulebook.expiriesPerBlockMax);
     this.#releaseDueAt = isReleaseDue ? block.timestamp : undefined;
     this.#height = block.height;

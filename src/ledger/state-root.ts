@@ -1,4 +1,4 @@
-import { countedRoot, hashPairs } from "../crypto/index.js";
+import { countedRoot, hashPairs, hashPairsInto } from "../crypto/index.js";
 import { type Digest, toHex } from "../primitives/index.js";
 import type { StatePage } from "./contract.js";
 import type { EntryTable } from "./entry-table.js";
@@ -39,11 +39,6 @@ export const STATE_TABLES = [
 ] as const;
 export type StateTable = (typeof STATE_TABLES)[number];
 
-interface TablePage {
-  readonly page: number;
-  readonly bytes: Uint8Array;
-}
-
 /** Pages that follow each other. */
 interface PageRun {
   readonly first: number;
@@ -52,34 +47,45 @@ interface PageRun {
 
 /** Digests of one table's tree from its pages up. */
 class PageTree {
-  readonly #table: EntryTable;
+  readonly table: EntryTable;
   /** Level 0 holds page roots. */
   readonly #levels: Uint8Array[] = [new Uint8Array(0)];
+  /** Roots of pages that became full since then. */
+  #fullPages: { readonly first: number; readonly roots: Uint8Array }[] = [];
   /** Root as of the last update. */
   root: Uint8Array = countedRoot(new Uint8Array(0));
   /** Entries as of the last update. */
   count = 0;
 
   constructor(table: EntryTable) {
-    this.#table = table;
+    this.table = table;
   }
 
-  /** Hashes what changed and returns the changed pages by number, with their bytes. */
-  update(): TablePage[] {
-    const dirty = this.#table.takeDirtyPages();
-    this.count = this.#table.count;
-    const pages = runsOf(dirty, this.#table.segmentPages).flatMap((run) => this.#hashRun(run));
-    if (pages.length > 0 && this.#table.pageCount <= 1) {
-      // A table within one page has a tree of its own height.
-      this.root = countedRoot(entryHashes(this.#table.pageBytes(0), this.#entryBytes()));
+  /** Hashes pages that have become full; those that do not change again are not hashed at the checkpoint. */
+  hashFull(): void {
+    for (const run of runsOf(this.table.takeFull(), this.table.segmentPages)) {
+      this.#fullPages.push({ first: run.first, roots: this.#rootsOf(run) });
     }
-    this.#climb(dirty.filter((page) => page < this.#table.pageCount));
-    return pages;
+  }
+
+  /** Takes in what changed and returns the numbers of the changed pages, ascending. */
+  update(): readonly number[] {
+    const { changed, unhashed } = this.table.takeChanged();
+    this.count = this.table.count;
+    for (const { first, roots } of this.#fullPages) this.#set(0, first, roots);
+    this.#fullPages = [];
+    for (const run of runsOf(unhashed, this.table.segmentPages)) this.#set(0, run.first, this.#rootsOf(run));
+    if (changed.length > 0 && this.table.pageCount <= 1) {
+      // A table within one page has a tree of its own height.
+      this.root = countedRoot(entryHashes(this.table.pageView(0), this.#entryBytes()));
+    }
+    this.#climb(changed.filter((page) => page < this.table.pageCount));
+    return changed;
   }
 
   /** Siblings of an entry, from its hash up to the table's tree root; `page` as of the last update. */
   path(index: number, pageBytes: Uint8Array): Uint8Array[] {
-    const pageEntries = this.#table.pageEntries;
+    const pageEntries = this.table.pageEntries;
     const hashes = entryHashes(pageBytes, this.#entryBytes());
     const within = index % pageEntries;
     const path: Uint8Array[] = [];
@@ -99,7 +105,7 @@ class PageTree {
   }
 
   pageRoots(from: number, limit: number): Uint8Array[] {
-    const end = Math.min(Math.ceil(this.count / this.#table.pageEntries), from + limit);
+    const end = Math.min(Math.ceil(this.count / this.table.pageEntries), from + limit);
     const roots: Uint8Array[] = [];
     for (let page = from; page < end; page += 1) {
       roots.push((this.#levels[0] as Uint8Array).slice(page * 32, page * 32 + 32));
@@ -108,33 +114,31 @@ class PageTree {
   }
 
   #entryBytes(): number {
-    return this.#table.entryWords * 4;
+    return this.table.entryWords * 4;
   }
 
-  /** Copies and hashes pages that lie next to each other in memory, all together. */
-  #hashRun({ first, count }: PageRun): TablePage[] {
-    const bytes = this.#table.pageBytes(first, count);
-    const levelCount = ceilLog2(this.#table.pageEntries);
-    const fullBytes = this.#table.pageEntries * this.#entryBytes();
-    const full = Math.floor(bytes.length / fullBytes);
-    let nodes = entryHashes(bytes.subarray(0, full * fullBytes), this.#entryBytes());
-    for (let level = 0; level < levelCount; level += 1) nodes = hashPairs(nodes);
-    if (full > 0) this.#set(0, first, nodes);
-    const rest = bytes.subarray(full * fullBytes);
-    if (rest.length > 0) this.#set(0, first + full, climb(entryHashes(rest, this.#entryBytes()), levelCount, 0));
-    return Array.from({ length: count }, (_, index) => ({
-      page: first + index,
-      bytes: bytes.subarray(index * fullBytes, (index + 1) * fullBytes),
-    }));
+  /** Roots of pages that lie next to each other in memory, hashed all together; of empty ones there are none. */
+  #rootsOf({ first, count }: PageRun): Uint8Array {
+    const bytes = this.table.pageView(first, count);
+    const entryLevels = ceilLog2(this.#entryBytes() / 32);
+    const pageLevels = ceilLog2(this.table.pageEntries);
+    const fullBytes = this.table.pageEntries * this.#entryBytes();
+    const fullEnd = bytes.length - (bytes.length % fullBytes);
+    const roots = new Uint8Array(Math.ceil(bytes.length / fullBytes) * 32);
+    roots.set(hashLevels(bytes.subarray(0, fullEnd), entryLevels + pageLevels));
+    const rest = bytes.subarray(fullEnd);
+    if (rest.length > 0)
+      roots.set(climb(entryHashes(rest, this.#entryBytes()), pageLevels, 0), (fullEnd / fullBytes) * 32);
+    return roots;
   }
 
   /** Recomputes the nodes above changed pages, one native call per level. */
   #climb(changed: readonly number[]): void {
-    const pageCount = this.#table.pageCount;
+    const pageCount = this.table.pageCount;
     const height = ceilLog2(pageCount);
     let places: readonly number[] = changed;
     let width = pageCount;
-    const pageLevel = ceilLog2(this.#table.pageEntries);
+    const pageLevel = ceilLog2(this.table.pageEntries);
     for (let level = 0; level < height; level += 1) {
       const parents = distinctHalves(places);
       const pairs = new Uint8Array(parents.length * 64);
@@ -183,10 +187,21 @@ export class StateRoots {
   update(): readonly StatePage[] {
     const pages: StatePage[] = [];
     for (const [slot, tree] of this.#trees.entries()) {
-      for (const { page, bytes } of tree?.update() ?? []) pages.push({ key: pageKey(slot, page), bytes });
+      for (const page of tree?.update() ?? []) pages.push((tree as PageTree).table.lend(page, pageKey(slot, page)));
     }
     this.#roots = this.#tableRoots();
     return pages;
+  }
+
+  /** Takes in a state of which nobody waits for the pages. */
+  begin(): void {
+    for (const tree of this.#trees) tree?.update();
+    this.#roots = this.#tableRoots();
+  }
+
+  /** After each block, so that a checkpoint has less to hash at once: does what can be done of it now. */
+  hashFull(slot: number): void {
+    this.#trees[slot]?.hashFull();
   }
 
   get stateRoot(): Digest {
@@ -230,10 +245,27 @@ export const pageOfKey = (key: number): number => key % KEY_BASE;
 const ceilLog2 = (value: number): number => (value <= 1 ? 0 : 32 - Math.clz32(value - 1));
 
 /** Hashes of entries: the tree over each entry's chunks; an entry of 32 bytes is its own hash. */
-function entryHashes(entries: Uint8Array, entryBytes: number): Uint8Array {
-  let nodes = entries;
-  for (let width = entryBytes; width > 32; width /= 2) nodes = hashPairs(nodes);
-  return nodes;
+const entryHashes = (entries: Uint8Array, entryBytes: number): Uint8Array =>
+  hashLevels(entries, ceilLog2(entryBytes / 32)).slice();
+
+/** Two, of which each level's hashes go to the one where the level below is not. */
+const rooms: [Uint8Array, Uint8Array] = [new Uint8Array(0), new Uint8Array(0)];
+
+/**
+ * The nodes some levels above nodes that fill whole subtrees, in memory that the next call uses again. Fresh memory for
+ * each level would cost more than hashing: the kernel clears it page by page.
+ */
+function hashLevels(nodes: Uint8Array, levels: number): Uint8Array {
+  let current = nodes;
+  for (let level = 0; level < levels; level += 1) {
+    const which = level % 2;
+    const length = current.length / 2;
+    if ((rooms[which] as Uint8Array).length < length) rooms[which] = new Uint8Array(length);
+    const above = (rooms[which] as Uint8Array).subarray(0, length);
+    hashPairsInto(current, above);
+    current = above;
+  }
+  return current;
 }
 
 /** Root of a subtree of a given height over nodes that may be fewer; what is missing is zero leaves. */

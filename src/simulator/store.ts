@@ -126,7 +126,8 @@ export class SimulatedStore implements Store {
     if (this.isCutOff || this.#port.dies("write")) return;
     this.observe(write);
     this.#busyUntil = Math.max(this.#port.now(), this.#busyUntil) + this.#duration();
-    const { checkpoint, ...rest } = write;
+    const { checkpoint: lent, ...rest } = write;
+    const checkpoint = lent && { ...lent, pages: lent.pages.map(({ key, bytes }) => ({ key, bytes: bytes.slice() })) };
     const pending: Pending = { write: rest, isDone: false };
     if (this.#failure === undefined) {
       this.#failure = this.#drawFailure();
@@ -140,7 +141,7 @@ export class SimulatedStore implements Store {
     }
     if (this.plan.acknowledgesEarly === true) this.#port.at(this.#port.now(), "disk-lies", done);
     this.#port.at(this.#busyUntil, "disk-done", () => {
-      apply(this.#visible, write);
+      apply(this.#visible, checkpoint === undefined ? rest : { ...rest, checkpoint });
       this.#damage.repairedBy(write);
       pending.isDone = true;
       if (write.durable) this.#settle(this.#tail.indexOf(pending) + 1);

@@ -25,8 +25,6 @@ const UNITS_MAX = 2 ** 32;
 const BURST_BYTES = 4 * 1_048_576;
 /** Then as many times as long as that took nothing is written: what else waits for the disk finds it free most of the time. */
 const REST_RATIO = 4;
-/** Parts of one write, of which the kernel takes 1,024 (IOV_MAX). */
-const PARTS_MAX = 512;
 
 /** Of the directory: page key u64, then the extent. */
 const ENTRY_BYTES = 20;
@@ -38,7 +36,8 @@ const ENTRY_BYTES = 20;
  * new directory of all pages does, and once the checkpoint that names this directory is durable, the units of the
  * older pages are free. So a write may take as long as it likes, and until the end of it a crash leaves the checkpoint before.
  *
- * Memory is bounded by the state: pages on their way, each at most twice, and some hundred bytes a page for the directory.
+ * Memory is bounded by the state: pages on their way, each at most twice, some hundred bytes a page for the directory, and
+ * what is written at once.
  */
 export class PageFile {
   readonly #path: string;
@@ -48,14 +47,17 @@ export class PageFile {
   readonly #pages = new Map<number, Extent>();
   #directory: Extent | undefined;
   /** Pages that readers see and the next `write` writes. */
-  #held = new Map<number, Uint8Array>();
+  #held = new Map<number, StatePage>();
   /** Pages of the write under way, with their places so far. */
-  #writing: Map<number, Uint8Array> | undefined;
+  #writing: Map<number, StatePage> | undefined;
   readonly #written = new Map<number, Extent>();
   #nextDirectory: Extent | undefined;
+  /** Bytes that go to the file next, as one: the first `#filled` of it, from unit `#burstFirst` on. */
+  #burst = new Uint8Array(0);
+  #burstFirst = 0;
+  #filled = 0;
   #unsyncedBytes = 0;
-  /** When the bytes that are not synced began to be written. */
-  #burstAt = 0;
+  #unsyncedSince = 0;
   #isHurried = false;
   #bytesWritten = 0;
   #fsyncs = 0;
@@ -108,14 +110,14 @@ export class PageFile {
    */
   page(key: number): Uint8Array | undefined {
     const moving = this.#held.get(key) ?? this.#writing?.get(key);
-    if (moving !== undefined) return moving.slice();
+    if (moving !== undefined) return moving.bytes.slice();
     const extent = this.#pages.get(key);
     return extent && this.#read(extent, key, `page ${key} of the state`);
   }
 
-  /** Pages that readers see from now on and that the next `write` writes; their bytes must not change any more. */
+  /** Pages that readers see from now on and that the next `write` writes. */
   hold(pages: Iterable<StatePage>): void {
-    for (const { key, bytes } of pages) this.#held.set(key, bytes);
+    for (const page of pages) this.#held.set(page.key, page);
   }
 
   /**
@@ -129,13 +131,14 @@ export class PageFile {
     this.#writing = this.#held;
     this.#held = new Map();
     this.#space.rewind();
-    for (const run of runsOf(this.#place(this.#writing))) await this.#put(run);
+    for (const page of this.#writing.values()) await this.#add(page);
+    await this.#writeBurst();
     const bytes = this.#encodeDirectory();
-    const directory = this.#extentOf(bytes, crc32(bytes));
-    for (const run of runsOf([{ extent: directory, bytes }])) await this.#put(run);
+    const first = this.#space.take(unitsOf(bytes.length));
+    await this.#put(bytes, first);
     await this.#sync();
-    this.#nextDirectory = directory;
-    return directory;
+    this.#nextDirectory = { first, length: bytes.length, checksum: crc32(bytes) };
+    return this.#nextDirectory;
   }
 
   /** From here on nothing rests between bursts: somebody waits for the end. */
@@ -161,27 +164,38 @@ export class PageFile {
     closeSync(this.#fd);
   }
 
-  /** Finds a place for each page; as lazily as they are taken, since checksums of a large state take long. */
-  *#place(pages: ReadonlyMap<number, Uint8Array>): Generator<Placed> {
-    for (const [key, bytes] of pages) {
-      const extent = this.#extentOf(bytes, pageChecksum(key, bytes));
-      this.#written.set(key, extent);
-      yield { extent, bytes };
-    }
+  /** Finds a place for a page and copies it to what is written next. */
+  async #add(page: StatePage): Promise<void> {
+    const { length } = page.bytes;
+    assert(length <= BURST_BYTES, "a page that is written at once");
+    const first = this.#space.take(unitsOf(length));
+    const isNext = first === this.#burstFirst + unitsOf(this.#filled);
+    if (!isNext || this.#filled + length > BURST_BYTES) await this.#writeBurst();
+    if (this.#filled === 0) this.#burstFirst = first;
+    if (this.#burst.length === 0) this.#burst = new Uint8Array(BURST_BYTES);
+    // Only here: while others were written the ledger may have gone on, and the page lies elsewhere.
+    const { bytes } = page;
+    this.#written.set(page.key, { first, length, checksum: pageChecksum(page.key, bytes) });
+    this.#burst.set(bytes, this.#filled);
+    const end = unitsOf(this.#filled + length) * UNIT_BYTES;
+    this.#burst.fill(0, this.#filled + length, end);
+    this.#filled = end;
   }
 
-  #extentOf({ length }: Uint8Array, checksum: number): Extent {
-    return { first: this.#space.take(unitsOf(length)), length, checksum };
-  }
-
-  async #put({ first, parts, bytes }: Run): Promise<void> {
-    if (this.#unsyncedBytes === 0) this.#burstAt = performance.now();
-    await writeAll(this.#fd, parts, first * UNIT_BYTES);
-    this.#bytesWritten += bytes;
-    this.#unsyncedBytes += bytes;
-    if (this.#unsyncedBytes < BURST_BYTES) return;
+  async #writeBurst(): Promise<void> {
+    if (this.#filled === 0) return;
+    await this.#put(this.#burst.subarray(0, this.#filled), this.#burstFirst);
+    this.#filled = 0;
+    if (this.#unsyncedBytes < BURST_BYTES / 2) return;
     await this.#sync();
-    if (!this.#isHurried) await sleep(REST_RATIO * (performance.now() - this.#burstAt));
+    if (!this.#isHurried) await sleep(REST_RATIO * (performance.now() - this.#unsyncedSince));
+  }
+
+  async #put(bytes: Uint8Array, first: number): Promise<void> {
+    if (this.#unsyncedBytes === 0) this.#unsyncedSince = performance.now();
+    this.#unsyncedBytes += bytes.length;
+    await writeAll(this.#fd, [bytes], first * UNIT_BYTES);
+    this.#bytesWritten += bytes.length;
   }
 
   async #sync(): Promise<void> {
@@ -214,11 +228,11 @@ export class PageFile {
   }
 
   #load(directory: Extent): void {
-    const units = Math.floor(fstatSync(this.#fd).size / UNIT_BYTES);
+    const { size } = fstatSync(this.#fd);
     const claim = ({ first, length }: Extent): void => {
-      const count = unitsOf(length);
-      const isFree = first + count <= units && this.#space.claim(first, count);
-      if (!isFree) throw corrupt(this.#path, `${this.#file} does not hold the newest checkpoint`);
+      const isThere = first * UNIT_BYTES + length <= size;
+      if (!isThere || !this.#space.claim(first, unitsOf(length)))
+        throw corrupt(this.#path, `${this.#file} does not hold the newest checkpoint`);
     };
     claim(directory);
     const bytes = this.#read(directory, undefined, "the directory of the pages");
@@ -242,41 +256,6 @@ export class PageFile {
 }
 
 const unitsOf = (bytes: number): number => Math.ceil(bytes / UNIT_BYTES);
-
-interface Placed {
-  readonly extent: Extent;
-  readonly bytes: Uint8Array;
-}
-
-/** Extents that follow each other, filled up to whole units. */
-interface Run {
-  readonly first: number;
-  readonly parts: readonly Uint8Array[];
-  readonly bytes: number;
-}
-
-const FILLING = new Uint8Array(UNIT_BYTES);
-
-function* runsOf(placed: Iterable<Placed>): Generator<Run> {
-  let first = 0;
-  let parts: Uint8Array[] = [];
-  let bytes = 0;
-  for (const { extent, bytes: page } of placed) {
-    const isNext = extent.first * UNIT_BYTES === first * UNIT_BYTES + bytes;
-    const isFull = parts.length + 2 > PARTS_MAX || bytes + page.length > BURST_BYTES;
-    if (bytes > 0 && (!isNext || isFull)) {
-      yield { first, parts, bytes };
-      parts = [];
-      bytes = 0;
-    }
-    if (bytes === 0) first = extent.first;
-    const filling = unitsOf(page.length) * UNIT_BYTES - page.length;
-    parts.push(page);
-    if (filling > 0) parts.push(FILLING.subarray(0, filling));
-    bytes += page.length + filling;
-  }
-  if (bytes > 0) yield { first, parts, bytes };
-}
 
 /** Which units of the file something refers to. */
 class Space {

@@ -57,7 +57,7 @@ function story(run: Run, from: number, to: number): void {
 
 /** What a store keeps: the newest bytes of each page of the newest checkpoint. */
 class Pages {
-  readonly #pages = new Map<number, Uint8Array>();
+  readonly #pages = new Map<number, StatePage>();
 
   static of(run: Run): Pages {
     const pages = new Pages();
@@ -66,16 +66,16 @@ class Pages {
   }
 
   take(pages: readonly StatePage[]): void {
-    for (const { key, bytes } of pages) this.#pages.set(key, bytes);
+    for (const page of pages) this.#pages.set(page.key, page);
   }
 
   page(key: number | undefined): Uint8Array {
-    return this.#pages.get(key ?? -1) ?? new Uint8Array(0);
+    return this.#pages.get(key ?? -1)?.bytes ?? new Uint8Array(0);
   }
 
   /** In an order in which no ledger wrote them. */
   list(): StatePage[] {
-    return [...this.#pages].map(([key, bytes]) => ({ key, bytes: bytes.slice() })).reverse();
+    return [...this.#pages.values()].map(({ key, bytes }) => ({ key, bytes: bytes.slice() })).reverse();
   }
 }
 
