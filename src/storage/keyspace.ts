@@ -67,7 +67,7 @@ export const STATE_KEY: Uint8Array = makeKey("state");
 export const STATE_COPY_KEY: Uint8Array = makeKey("stateCopy");
 
 /** CRC-32 over key and payload. */
-export const checksumOf = (key: Uint8Array, payload: Uint8Array): number => crc32(payload, crc32(key));
+const checksumOf = (key: Uint8Array, payload: Uint8Array): number => crc32(payload, crc32(key));
 
 /** The value that is stored under `key`. */
 export function seal(key: Uint8Array, payload: Uint8Array): Uint8Array {
