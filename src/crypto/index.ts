@@ -8,7 +8,7 @@ import { signatureListScheme } from "./signature-list.js";
 
 /** Cryptography with native code, for nodes and tools. */
 export type * from "./interface.js";
-export { countedPath, countedRoot, hashOutcomeLeaves, hashPairs, hashPairsInto } from "./receipts-tree.js";
+export { countedPath, countedRoot, hashLevels, hashOutcomeLeaves, hashPairs } from "./receipts-tree.js";
 export { ed25519, sha256 };
 
 const signatureList = signatureListScheme(ed25519);

@@ -46,8 +46,27 @@ export function hashPairs(blocks: Uint8Array): Uint8Array {
   return digests;
 }
 
-/** `hashPairs` into memory that is there, half as long as the blocks. */
-export function hashPairsInto(blocks: Uint8Array, digests: Uint8Array): void {
+/** Two, of which each level's digests go to the one where the level below is not. */
+const rooms: [Uint8Array, Uint8Array] = [new Uint8Array(0), new Uint8Array(0)];
+
+/**
+ * `hashPairs` again and again: the nodes some levels above nodes that fill whole subtrees. Fresh memory for each level would cost
+ * as much as hashing, so the digests lie in memory that the next call uses again.
+ */
+export function hashLevels(nodes: Uint8Array, levels: number): Uint8Array {
+  let current = nodes;
+  for (let level = 0; level < levels; level += 1) {
+    const which = level % 2;
+    const length = current.length / 2;
+    if ((rooms[which] as Uint8Array).length < length) rooms[which] = new Uint8Array(length);
+    const above = (rooms[which] as Uint8Array).subarray(0, length);
+    hashPairsInto(current, above);
+    current = above;
+  }
+  return current;
+}
+
+function hashPairsInto(blocks: Uint8Array, digests: Uint8Array): void {
   assert(blocks.length % PAIR_BYTES === 0, "blocks of 64 bytes");
   if (blocks.length > 0) hashInto(unshared(blocks), digests);
 }
@@ -55,7 +74,7 @@ export function hashPairsInto(blocks: Uint8Array, digests: Uint8Array): void {
 /** Hashes each outcome leaf of 256 bytes to 32: the root of the tree over its eight chunks. */
 export function hashOutcomeLeaves(leaves: Uint8Array): Uint8Array {
   assert(leaves.length % OUTCOME_LEAF_BYTES === 0, "leaves of 256 bytes");
-  return hashPairs(hashPairs(hashPairs(leaves)));
+  return hashLevels(leaves, 3).slice();
 }
 
 /** Walks up level by level; `visit` sees the nodes of each level below the root, without padding. */

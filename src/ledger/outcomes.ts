@@ -1,4 +1,4 @@
-import { hashOutcomeLeaves, hashPairs, sha256 } from "../crypto/index.js";
+import { hashLevels, sha256 } from "../crypto/index.js";
 import {
   BATCH_HEADER_BYTES,
   type Balances,
@@ -152,13 +152,13 @@ export function outcomeLeaves(outcomes: Uint8Array, batchAt: BatchAt): Uint8Arra
 export function outcomeLeafHashes(outcomes: Uint8Array, batchAt: BatchAt): Uint8Array {
   const blob = open(outcomes);
   const hashes = new Uint8Array(blob.count * 32);
-  const leaves = new Uint32Array(Math.min(blob.count, CHUNK) * LEAF_WORDS);
   const writer = new LeafWriter(blob, batchAt);
   for (let from = 0; from < blob.count; from += CHUNK) {
     const to = Math.min(blob.count, from + CHUNK);
-    const chunk = leaves.subarray(0, (to - from) * LEAF_WORDS);
-    writer.write(from, to, chunk);
-    hashes.set(hashOutcomeLeaves(bytesOf(chunk)), from * 32);
+    const leaves = ROOM.leaves.subarray(0, (to - from) * LEAF_WORDS);
+    writer.write(from, to, leaves);
+    // The tree over a leaf's eight chunks.
+    hashes.set(hashLevels(bytesOf(leaves), 3), from * 32);
   }
   return hashes;
 }
@@ -166,22 +166,27 @@ export function outcomeLeafHashes(outcomes: Uint8Array, batchAt: BatchAt): Uint8
 const LEAF_WORDS = OUTCOME_LEAF_BYTES / 4;
 const COMMITMENTS_WORD = OUTCOME_LEAF_FIELDS.debitCommitment / 4;
 /** Leaves laid out and hashed together: many for each native call, few enough to stay in the cache. */
-const CHUNK = 512;
+const CHUNK = 256;
+/** Account ‖ settlement balances, and the blinding's preimage salt ‖ record index ‖ side ‖ zeros: 64 bytes each. */
+const SIDE_WORDS = 32;
+const PREIMAGES_WORDS = 2 * SIDE_WORDS;
 
-/** Lays out leaves in bulk; the commitments of a chunk cost three native calls. */
+/** Memory in which a chunk is laid out, used again for each. */
+const ROOM = {
+  preimages: new Uint32Array(CHUNK * PREIMAGES_WORDS),
+  leaves: new Uint32Array(CHUNK * LEAF_WORDS),
+};
+
+/** Lays out leaves in bulk; the commitments of a chunk cost two native calls. */
 class LeafWriter {
   readonly #blob: Blob;
   readonly #batchAt: BatchAt;
-  readonly #balances: Uint32Array;
-  readonly #blindings: Uint32Array;
   #batchIndex = log.NO_BATCH;
   #batch: Uint32Array = new Uint32Array(0);
 
   constructor(blob: Blob, batchAt: BatchAt) {
     this.#blob = blob;
     this.#batchAt = batchAt;
-    this.#balances = new Uint32Array(Math.min(blob.count, CHUNK) * 32);
-    this.#blindings = new Uint32Array(Math.min(blob.count, CHUNK) * 32);
   }
 
   /** Fills `leaves` with those of the outcomes `from` … `to`−1, at most a chunk. */
@@ -197,11 +202,10 @@ class LeafWriter {
       const leafAt = place * LEAF_WORDS;
       for (let word = 0; word < RECORD_WORDS; word += 1) leaves[leafAt + word] = source[recordAt + word] as number;
       writeOutcomeWords(words, at, leaves, leafAt + RECORD_WORDS);
-      copyBalances(this.#blob, at, this.#balances, place * 32);
-      this.#writeBlindings(source, isSystem ? recordAt + RECORD_WORDS : SALT_WORD, record, place * 32);
+      copyBalances(this.#blob, at, ROOM.preimages, place * PREIMAGES_WORDS);
+      writeBlindings(source, isSystem ? recordAt + RECORD_WORDS : SALT_WORD, record, place * PREIMAGES_WORDS);
     }
-    const used = (to - from) * 32;
-    commit(leaves, this.#balances.subarray(0, used), this.#blindings.subarray(0, used));
+    commit(leaves, to - from);
   }
 
   #batchOf(index: number): Uint32Array {
@@ -211,35 +215,29 @@ class LeafWriter {
     }
     return this.#batch;
   }
-
-  /** Preimages of both sides' blindings: salt ‖ record index ‖ side. */
-  #writeBlindings(source: Uint32Array, saltAt: number, record: number, to: number): void {
-    const blindings = this.#blindings;
-    for (let word = 0; word < 8; word += 1) {
-      const salt = source[saltAt + word] as number;
-      blindings[to + word] = salt;
-      blindings[to + 16 + word] = salt;
-    }
-    blindings[to + 8] = record;
-    blindings[to + 9] = COMMITMENT_SIDE.debit;
-    blindings[to + 24] = record;
-    blindings[to + 25] = COMMITMENT_SIDE.credit;
-  }
 }
 
-/** Writes both commitments of every leaf: H(H(account ‖ settlement) ‖ H(blinding's preimage)). */
-function commit(leaves: Uint32Array, balances: Uint32Array, blindings: Uint32Array): void {
-  const hidden = alignedWords(hashPairs(bytesOf(balances)));
-  const hiding = alignedWords(hashPairs(bytesOf(blindings)));
-  const pairs = new Uint32Array(hidden.length * 2);
-  for (let at = 0; at < hidden.length; at += 8) {
-    for (let word = 0; word < 8; word += 1) {
-      pairs[at * 2 + word] = hidden[at + word] as number;
-      pairs[at * 2 + 8 + word] = hiding[at + word] as number;
-    }
+/** Preimages of both sides' blindings: salt ‖ record index ‖ side. */
+function writeBlindings(source: Uint32Array, saltAt: number, record: number, to: number): void {
+  const { preimages } = ROOM;
+  const debit = to + 16;
+  const credit = debit + SIDE_WORDS;
+  for (let word = 0; word < 8; word += 1) {
+    const salt = source[saltAt + word] as number;
+    preimages[debit + word] = salt;
+    preimages[credit + word] = salt;
   }
-  const commitments = alignedWords(hashPairs(bytesOf(pairs)));
-  for (let at = 0, to = COMMITMENTS_WORD; at < commitments.length; at += 16, to += LEAF_WORDS) {
+  preimages[debit + 8] = record;
+  preimages[debit + 9] = COMMITMENT_SIDE.debit;
+  preimages[credit + 8] = record;
+  preimages[credit + 9] = COMMITMENT_SIDE.credit;
+}
+
+/** Writes both commitments of the first leaves: H(H(account ‖ settlement) ‖ H(blinding's preimage)). */
+function commit(leaves: Uint32Array, count: number): void {
+  const preimages = ROOM.preimages.subarray(0, count * PREIMAGES_WORDS);
+  const commitments = alignedWords(hashLevels(bytesOf(preimages), 2));
+  for (let at = 0, to = COMMITMENTS_WORD; at < count * 16; at += 16, to += LEAF_WORDS) {
     for (let word = 0; word < 16; word += 1) leaves[to + word] = commitments[at + word] as number;
   }
 }
@@ -319,23 +317,24 @@ function writeOutcomeWords(words: Uint32Array, at: number, leaves: Uint32Array, 
   leaves[to + 9] = words[at + log.ENTRY_RECORD] as number;
 }
 
-/** Both sides' account ‖ settlement balances, 16 words each. */
+/** Both sides' account ‖ settlement balances, 16 words each, at the beginning of each side. */
 function copyBalances(blob: Blob, at: number, balances: Uint32Array, to: number): void {
   const { words } = blob;
   const hasSettlement = ((words[at] as number) & (log.PART_SETTLEMENT << 24)) !== 0;
   const tail = blob.tail + (words[at + log.ENTRY_TAIL] as number);
+  const credit = to + SIDE_WORDS;
   for (let word = 0; word < 8; word += 1) {
     balances[to + word] = words[at + log.ENTRY_DEBIT_BALANCES + word] as number;
     balances[to + 8 + word] = hasSettlement ? (words[tail + word] as number) : 0;
-    balances[to + 16 + word] = words[at + log.ENTRY_CREDIT_BALANCES + word] as number;
-    balances[to + 24 + word] = hasSettlement ? (words[tail + 8 + word] as number) : 0;
+    balances[credit + word] = words[at + log.ENTRY_CREDIT_BALANCES + word] as number;
+    balances[credit + 8 + word] = hasSettlement ? (words[tail + 8 + word] as number) : 0;
   }
 }
 
 function committedWords(blob: Blob, at: number, side: "debit" | "credit"): Uint32Array<ArrayBuffer> {
-  const both = new Uint32Array(32);
+  const both = new Uint32Array(PREIMAGES_WORDS);
   copyBalances(blob, at, both, 0);
-  return side === "debit" ? both.slice(0, 16) : both.slice(16);
+  return side === "debit" ? both.slice(0, 16) : both.slice(SIDE_WORDS, SIDE_WORDS + 16);
 }
 
 const bytesOf = (words: Uint32Array): Uint8Array => new Uint8Array(words.buffer, words.byteOffset, words.byteLength);

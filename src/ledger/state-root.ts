@@ -1,4 +1,4 @@
-import { countedRoot, hashPairs, hashPairsInto } from "../crypto/index.js";
+import { countedRoot, hashLevels, hashPairs } from "../crypto/index.js";
 import { type Digest, toHex } from "../primitives/index.js";
 import type { StatePage } from "./contract.js";
 import type { EntryTable } from "./entry-table.js";
@@ -247,26 +247,6 @@ const ceilLog2 = (value: number): number => (value <= 1 ? 0 : 32 - Math.clz32(va
 /** Hashes of entries: the tree over each entry's chunks; an entry of 32 bytes is its own hash. */
 const entryHashes = (entries: Uint8Array, entryBytes: number): Uint8Array =>
   hashLevels(entries, ceilLog2(entryBytes / 32)).slice();
-
-/** Two, of which each level's hashes go to the one where the level below is not. */
-const rooms: [Uint8Array, Uint8Array] = [new Uint8Array(0), new Uint8Array(0)];
-
-/**
- * The nodes some levels above nodes that fill whole subtrees, in memory that the next call uses again. Fresh memory for
- * each level would cost more than hashing: the kernel clears it page by page.
- */
-function hashLevels(nodes: Uint8Array, levels: number): Uint8Array {
-  let current = nodes;
-  for (let level = 0; level < levels; level += 1) {
-    const which = level % 2;
-    const length = current.length / 2;
-    if ((rooms[which] as Uint8Array).length < length) rooms[which] = new Uint8Array(length);
-    const above = (rooms[which] as Uint8Array).subarray(0, length);
-    hashPairsInto(current, above);
-    current = above;
-  }
-  return current;
-}
 
 /** Root of a subtree of a given height over nodes that may be fewer; what is missing is zero leaves. */
 function climb(

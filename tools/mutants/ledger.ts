@@ -264,9 +264,9 @@ export const LEDGER_MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: OUTCOMES,
-        search: "hashes.set(hashOutcomeLeaves(bytesOf(chunk)), from * 32);",
+        search: "hashes.set(hashLevels(bytesOf(leaves), 3), from * 32);",
         replace:
-          "hashes.set(hashOutcomeLeaves(bytesOf(chunk)), (blob.count - to) * 32);\n    if (to - from === 2) hashes.set([...hashes.slice(32, 64), ...hashes.slice(0, 32)]);",
+          "hashes.set(hashLevels(bytesOf(leaves), 3), (blob.count - to) * 32);\n    if (to - from === 2) hashes.set([...hashes.slice(32, 64), ...hashes.slice(0, 32)]);",
       },
     ],
     looks: scenario("receipts"),
