@@ -175,6 +175,7 @@ function addGauges(registry: Registry, observed: () => Observed | undefined): vo
   gauge("sabha_network_received_bytes", "Bytes received from peers since the start", ({ network }) =>
     sumBytes(network, "bytesIn"),
   );
+  gauge("sabha_saved_height", "Height from which a restart executes again", ({ store }) => store.savedHeight);
   gauge("sabha_store_fsyncs", "Disk flushes since the start", ({ store }) => store.counters.fsyncs);
   gauge("sabha_store_written_bytes", "Bytes written since the start", ({ store }) => store.counters.bytesWritten);
 }

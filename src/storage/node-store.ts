@@ -134,6 +134,11 @@ export class NodeStore implements Store {
     return this.#stage.executedHeight;
   }
 
+  /** Height of the newest checkpoint that a restart finds; 0 before the first. */
+  get savedHeight(): Height {
+    return this.#stage.snapshot.checkpoint?.height ?? (0 as Height);
+  }
+
   get counters(): StoreCounters {
     return {
       writes: this.#writes,

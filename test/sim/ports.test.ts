@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { SafetyRecord } from "../../src/consensus/index.js";
-import { type Digest, epoch, validatorIndex, view } from "../../src/primitives/index.js";
+import { type Digest, epoch, height, validatorIndex, view, ZERO_DIGEST } from "../../src/primitives/index.js";
 import { SimulatedStoreError } from "../../src/simulator/damage.js";
 import { EventQueue } from "../../src/simulator/event-queue.js";
 import { type NetworkPlan, SimulatedNetwork } from "../../src/simulator/network.js";
@@ -81,6 +81,31 @@ describe("the simulated disk keeps the contract of the Store port", () => {
       kept.add([1, 2, 3, 4, 5].filter((at) => store.batch(batchOf(at).digest) !== undefined).join(""));
     }
     expect([...kept].sort()).toEqual(["12", "123", "1234", "12345", "1235", "124", "1245", "125"]);
+  });
+
+  test("attack 50: a checkpoint is saved behind writes that were asked for later, or lost though they are durable", () => {
+    const kept = new Set<number | undefined>();
+    const checkpoint = (byte: number) => ({
+      height: height(0),
+      stateRoot: ZERO_DIGEST,
+      pages: [{ key: 1, bytes: Uint8Array.of(byte) }],
+    });
+    for (let seed = 1; seed <= 60; seed += 1) {
+      const { store, crash, finish, queue } = makeStore(seed);
+      store.write({ durable: false, checkpoint: checkpoint(1) }, () => {});
+      finish();
+      let isDone = false;
+      store.write({ durable: false, checkpoint: checkpoint(2) }, () => {});
+      store.write({ durable: true, record: recordOf(1) }, () => {
+        isDone = true;
+      });
+      while (!isDone) queue.step();
+      expect(store.page(1)).toEqual(Uint8Array.of(2));
+      crash();
+      expect(store.load().record?.view).toBe(1);
+      kept.add(store.page(1)?.[0]);
+    }
+    expect(kept).toEqual(new Set([1, 2]));
   });
 
   test("attack 55: of a write that failed all or nothing is there, and nothing of those behind it", () => {

@@ -96,8 +96,10 @@ describe("while a checkpoint is being saved", () => {
     });
     await written(store, { durable: true, record });
     expect(isSaved).toBe(false);
+    expect(store.savedHeight).toBe(1);
     expect(namesOf(store.pages())).toEqual(namesOf(pagesOf(2, ...LARGE)));
     await saved;
+    expect(store.savedHeight).toBe(2);
     expect(namesOf(store.pages())).toEqual(namesOf(pagesOf(2, ...LARGE)));
   });
 
