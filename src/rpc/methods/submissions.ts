@@ -94,6 +94,7 @@ export function submissionMethods(context: MethodContext): readonly Method[] {
     waitFor: z.enum(["admitted", "final"]).default("admitted"),
     timeoutMs: z.int().min(1).max(context.limits.waitMsMax).default(context.limits.waitMsDefault),
   };
+  const waitSchema = z.strictObject(waitShape);
   const common = {
     waits: true,
     result: z.array(submitResult),
@@ -106,7 +107,7 @@ export function submissionMethods(context: MethodContext): readonly Method[] {
       summary: "Signs transfers for the node's own bank and submits them; repeating the same ids is safe",
       scope: "submit",
       params: { transfers: z.array(transferSchema).min(1).max(BATCH_RECORDS_MAX), ...waitShape },
-      check: (raw) => checkTransfers(context, z.strictObject(waitShape), raw),
+      check: (raw) => checkTransfers(context, waitSchema, raw),
       handle: ({ records, wait }, call) => submitRecords(context, "create_transfers", records, wait, call),
     }),
     defineMethod(context, {
