@@ -4,6 +4,7 @@ import { readHome, readOperationKey } from "../../src/node/index.js";
 import { NOT_AFTER_WINDOW_MS, RECORD_BYTES, toHex } from "../../src/primitives/index.js";
 import { Connection, countPosted } from "./connection.js";
 import { type AccountBook, type Consortium, ID_WORDS } from "./consortium.js";
+import { Sockets } from "./sockets.js";
 
 /** Somebody who submits and waits until it is final. */
 export interface Caller {
@@ -73,7 +74,7 @@ export class BatchCaller implements Caller {
 
   async send(): Promise<number> {
     const body = this.#body(this.#sign(this.#nextRecords()));
-    const answer = await this.#connection.call(body);
+    const answer = await this.#connection.post(body);
     this.#spare.push(body);
     return countPosted(answer);
   }
@@ -123,18 +124,20 @@ const BATCH_TAIL = Buffer.from(`","waitFor":"final","timeoutMs":${WAIT_MS}}}`);
 /** One transfer a request, which the node signs together with those of others. */
 export class SingleCaller implements Caller {
   readonly transfers = 1;
-  readonly #connection: Connection;
+  readonly #line: Pick<Sockets, "busy" | "close"> & { call(method: string, params: string): Promise<Buffer> };
   /** Place of the bank's first account. */
   readonly #first: number;
   readonly #accounts: AccountBook;
   readonly #prefix: string;
   #sequence = 0;
 
-  constructor(consortium: Consortium, bank: string, connections: number) {
+  /** @param inFlight calls under way on each connection; one over HTTP, several over WebSockets */
+  constructor(consortium: Consortium, bank: string, connections: number, inFlight: number) {
     const { network, accounts } = consortium;
     const participant = accounts.genesis.participants.find(({ name }) => name === bank)?.number ?? 0;
     const random = toHex(crypto.getRandomValues(new Uint8Array(8)));
-    this.#connection = new Connection(network.url(bank), connections, network.token(bank));
+    const [url, token] = [network.url(bank), network.token(bank)];
+    this.#line = inFlight === 1 ? new Connection(url, connections, token) : new Sockets(url, connections, token);
     this.#first = accounts.firstOf(bank);
     this.#accounts = accounts;
     this.#prefix = participant.toString(16).padStart(8, "0") + random;
@@ -147,15 +150,14 @@ export class SingleCaller implements Caller {
     const credit = this.#accounts.hex(this.#accounts.pickOther(this.#first));
     const transfer = `{"id":"${id}","debitAccountId":"${debit}","creditAccountId":"${credit}","amount":"${AMOUNT}"}`;
     const params = `{"transfers":[${transfer}],"waitFor":"final","timeoutMs":${WAIT_MS}}`;
-    const text = `{"jsonrpc":"2.0","id":1,"method":"ledger_submitTransfers","params":${params}}`;
-    return countPosted(await this.#connection.call(Buffer.from(text)));
+    return countPosted(await this.#line.call("ledger_submitTransfers", params));
   }
 
   busy(): number {
-    return this.#connection.busy;
+    return this.#line.busy;
   }
 
   close(): void {
-    this.#connection.close();
+    this.#line.close();
   }
 }

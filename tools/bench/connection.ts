@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 /** How long one answer may take; beyond it the run is broken. */
 const PATIENCE_MS = 180_000;
-const RETRY_MS = 50;
+export const RETRY_MS = 50;
 
 /**
  * Requests to one node over connections that stay open. Plain `node:http` and whole buffers: the load shares its
@@ -32,7 +32,7 @@ export class Connection {
    * @returns the answer, which bears a result
    * @throws for every other error: a benchmark has nothing to do with those
    */
-  async call(body: Buffer): Promise<Buffer> {
+  async post(body: Buffer): Promise<Buffer> {
     for (;;) {
       const answer = await this.#post(body);
       const error = errorOf(answer);
@@ -42,6 +42,11 @@ export class Connection {
       this.busy += 1;
       await sleep((retryAfterMs ?? RETRY_MS) * (1 + Math.random() / 2));
     }
+  }
+
+  /** `post` with a request that is put together here. */
+  call(method: string, params: string): Promise<Buffer> {
+    return this.post(Buffer.from(`{"jsonrpc":"2.0","id":1,"method":"${method}","params":${params}}`));
   }
 
   close(): void {
@@ -69,7 +74,7 @@ interface RpcError {
 }
 
 /** Results are long and are not parsed: whether there is one shows within the first bytes. */
-function errorOf(answer: Buffer): RpcError | undefined {
+export function errorOf(answer: Buffer): RpcError | undefined {
   if (answer.subarray(0, 64).includes('"result":')) return undefined;
   return (JSON.parse(answer.toString()) as { readonly error?: RpcError }).error ?? { message: answer.toString() };
 }

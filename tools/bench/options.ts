@@ -63,6 +63,7 @@ Examples:
   npm run bench -- --rate 15000                             latency at a given load, open loop
   npm run bench -- --low-load --scheme ed25519              latency of one transfer at a time
   npm run bench -- --single 64                              64 callers with one transfer a request, one node
+  npm run bench -- --single 64 --in-flight 64               64 WebSockets with 64 such calls under way on each
   npm run bench -- --batch 1000 --delay 25                  as if the banks were 25 ms apart
   npm run bench -- --sweep --batch 1,100,4000 --validators 4,7
   npm run bench -- --sustain 60                             an hour, every 10 s a line
@@ -85,7 +86,11 @@ export function readOptions(words: readonly string[]): Options {
     .option("--warmup <s>", "time before measuring", whole(0, 600), 3)
     .option("--checkpoint-blocks <n>", "blocks between two roots over the whole state", whole(1, 1_000_000), 64)
     .option("--accounts <n>", "customer accounts over all banks", whole(8, 2_000_000), 10_000)
-    .option("--in-flight <n>", "batches that each client keeps under way", whole(1, 256))
+    .option(
+      "--in-flight <n>",
+      "batches that each client keeps under way; with --single: calls on each connection",
+      whole(1, 256),
+    )
     .option("--clients <n>", "validators that take submissions; 0: all", whole(0, 31))
     .addOption(new Option("--scheme <name>", "certificate scheme").choices(["bls12381", "ed25519"]).default("bls12381"))
     .option("--rate <n>", "transfers per second, sent whether or not answers come", whole(1, 10_000_000))
@@ -111,7 +116,7 @@ export function readOptions(words: readonly string[]): Options {
   return {
     ...(given as Options),
     batch: given.batch ?? (isSingle ? [1] : given.sweep === true ? SWEPT_BATCHES : [1_000]),
-    inFlight: given.inFlight ?? (isSingle ? 1 : 4),
+    inFlight: given.inFlight ?? (isSingle || given.single !== undefined ? 1 : 4),
     clients: given.clients ?? (isSingle ? 1 : 0),
   };
 }
@@ -125,6 +130,9 @@ const WORDS: Readonly<Record<(typeof MODES)[number], string>> = {
   catchUp: "--catch-up",
   restart: "--restart",
 };
+
+/** As a node has it. */
+const WEB_SOCKETS_MAX = 100;
 
 /** Why options exclude each other; undefined where they fit. */
 function faultOf(given: Partial<Options>): string | undefined {
@@ -142,7 +150,9 @@ function faultOf(given: Partial<Options>): string | undefined {
     return `--profile does not go with ${modes.join(", ")}`;
   const once = [given.sweep, given.sustain, given.profile].some((mode) => mode !== undefined);
   if (given.runs !== undefined && once) return "--runs does not go with --sweep, --sustain and --profile";
-  if (given.single !== undefined && (given.batch ?? given.clients ?? given.inFlight) !== undefined)
-    return "--single has one transfer a request and one node: leave out --batch, --clients and --in-flight";
+  if (given.single !== undefined && (given.batch ?? given.clients) !== undefined)
+    return "--single has one transfer a request and one node: leave out --batch and --clients";
+  if ((given.single ?? 0) > WEB_SOCKETS_MAX && (given.inFlight ?? 1) > 1)
+    return `a node takes ${WEB_SOCKETS_MAX} WebSockets, over which --single has several calls under way`;
   return undefined;
 }

@@ -59,20 +59,23 @@ export function startLoad(consortium: Consortium, options: Options, batch: numbe
   const first = banks[0] as string;
   const callers: Caller[] =
     single !== undefined
-      ? [new SingleCaller(consortium, first, single)]
+      ? [new SingleCaller(consortium, first, single, inFlight)]
       : (clients === 0 ? banks : banks.slice(0, clients)).map(
           (bank) =>
             new BatchCaller(consortium, bank, { batch, connections: rate === undefined ? inFlight : OPEN_CONNECTIONS }),
         );
   const pace: Pace =
-    rate === undefined ? { type: "closed", inFlight: single ?? inFlight } : { type: "open", transfersPerSecond: rate };
+    rate === undefined
+      ? { type: "closed", inFlight: (single ?? 1) * inFlight }
+      : { type: "open", transfersPerSecond: rate };
   return new Load(callers, pace);
 }
 
 function titleOf(options: Options, { validators, batch, delay }: Point, figures: Pick<Figures, "seconds">): string {
-  const { single, rate, scheme } = options;
+  const { single, inFlight, rate, scheme } = options;
+  const each = inFlight === 1 ? "" : `, ${inFlight} under way on each`;
   const calls =
-    single === undefined ? `batches of ${batch}` : `${single} connections with single transfers to one node`;
+    single === undefined ? `batches of ${batch}` : `${single} connections with single transfers to one node${each}`;
   const pace = rate === undefined ? "" : `, ${rate} transfers/s asked for`;
   const apart = delay === 0 ? "" : `, ${delay} ms apart`;
   return `${validators} validators${apart}, ${calls}${pace}, ${scheme}, ${figures.seconds} s on this machine`;
