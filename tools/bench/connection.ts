@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 /** How long one answer may take; beyond it the run is broken. */
 const PATIENCE_MS = 180_000;
-export const RETRY_MS = 50;
+const RETRY_MS = 50;
 
 /**
  * Requests to one node over connections that stay open. Plain `node:http` and whole buffers: the load shares its
@@ -32,16 +32,13 @@ export class Connection {
    * @returns the answer, which bears a result
    * @throws for every other error: a benchmark has nothing to do with those
    */
-  async post(body: Buffer): Promise<Buffer> {
-    for (;;) {
-      const answer = await this.#post(body);
-      const error = errorOf(answer);
-      if (error === undefined) return answer;
-      const { code, retryAfterMs } = error.data ?? {};
-      if (code !== "busy") throw new Error(`a node answered: ${JSON.stringify(error)}`);
-      this.busy += 1;
-      await sleep((retryAfterMs ?? RETRY_MS) * (1 + Math.random() / 2));
-    }
+  post(body: Buffer): Promise<Buffer> {
+    return untilTaken(
+      () => this.#post(body),
+      () => {
+        this.busy += 1;
+      },
+    );
   }
 
   /** `post` with a request that is put together here. */
@@ -68,13 +65,30 @@ export class Connection {
   }
 }
 
+/**
+ * Makes a call, again while the node is busy.
+ *
+ * @throws for every other error that the node answers
+ */
+export async function untilTaken(attempt: () => Promise<Buffer>, onBusy: () => void): Promise<Buffer> {
+  for (;;) {
+    const answer = await attempt();
+    const error = errorOf(answer);
+    if (error === undefined) return answer;
+    const { code, retryAfterMs } = error.data ?? {};
+    if (code !== "busy") throw new Error(`a node answered: ${JSON.stringify(error)}`);
+    onBusy();
+    await sleep((retryAfterMs ?? RETRY_MS) * (1 + Math.random() / 2));
+  }
+}
+
 interface RpcError {
   readonly message: string;
   readonly data?: { readonly code?: string; readonly retryAfterMs?: number };
 }
 
 /** Results are long and are not parsed: whether there is one shows within the first bytes. */
-export function errorOf(answer: Buffer): RpcError | undefined {
+function errorOf(answer: Buffer): RpcError | undefined {
   if (answer.subarray(0, 64).includes('"result":')) return undefined;
   return (JSON.parse(answer.toString()) as { readonly error?: RpcError }).error ?? { message: answer.toString() };
 }

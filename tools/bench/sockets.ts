@@ -1,7 +1,6 @@
 import { once } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
-import { errorOf, RETRY_MS } from "./connection.js";
+import { untilTaken } from "./connection.js";
 
 /** Where an answer's id begins in its text: the first member after the protocol's version. */
 const ID = /"id":(\d+)/;
@@ -38,27 +37,28 @@ export class Sockets {
    */
   async call(method: string, params: string): Promise<Buffer> {
     const sockets = await this.#sockets;
-    for (;;) {
-      const id = this.#nextId;
-      this.#nextId += 1;
-      const socket = sockets[id % sockets.length] as WebSocket;
-      const answer = await new Promise<Buffer>((resolve, reject) => {
-        this.#waiting.set(id, { resolve, reject });
-        socket.send(`{"jsonrpc":"2.0","id":${id},"method":"${method}","params":${params}}`);
-      });
-      const error = errorOf(answer);
-      if (error === undefined) return answer;
-      const { code, retryAfterMs } = error.data ?? {};
-      if (code !== "busy") throw new Error(`a node answered: ${JSON.stringify(error)}`);
-      this.busy += 1;
-      await sleep((retryAfterMs ?? RETRY_MS) * (1 + Math.random() / 2));
-    }
+    return untilTaken(
+      () => this.#call(sockets, method, params),
+      () => {
+        this.busy += 1;
+      },
+    );
   }
 
   close(): void {
     this.#waiting.clear();
     void this.#sockets.then((sockets) => {
       for (const socket of sockets) socket.terminate();
+    });
+  }
+
+  #call(sockets: readonly WebSocket[], method: string, params: string): Promise<Buffer> {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    const socket = sockets[id % sockets.length] as WebSocket;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      socket.send(`{"jsonrpc":"2.0","id":${id},"method":"${method}","params":${params}}`);
     });
   }
 
